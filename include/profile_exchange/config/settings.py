@@ -1,0 +1,97 @@
+"""The settings of this installation: environment variables that start with ``EXCHANGE_``.
+
+What belongs to one connection or one tenant is in its YAML file instead.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from profile_exchange.domain.errors import ConfigurationError
+
+PREFIX = "EXCHANGE_"
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+
+
+class Settings(BaseSettings):
+    """Where things are, and how much of the machine an exchange may use."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    connections_dir: Path = Field(
+        default=PROJECT_ROOT / "include" / "connections",
+        description="Folder of the configured connections, one YAML file each.",
+    )
+    tenants_dir: Path = Field(
+        default=PROJECT_ROOT / "include" / "tenants",
+        description="Folder of the tenants that this installation hosts, one YAML file each.",
+    )
+    secrets_dir: Path = Field(
+        default=PROJECT_ROOT / "var" / "secrets",
+        description="Folder of secrets, one file each, named after the secret.",
+    )
+    state_dir: Path = Field(
+        default=PROJECT_ROOT / "var",
+        description="Folder of everything that `exchange up` makes: databases, logs, secrets.",
+    )
+    airflow_url: str = Field(
+        default="http://127.0.0.1:8080",
+        description="Address of Airflow's API server, for the command line.",
+    )
+    airflow_user: str = Field(default="", description="Airflow user of the command line.")
+    airflow_password_secret: str = Field(
+        default="airflow-password", description="Name of the secret with that user's password."
+    )
+    page_size: int = Field(
+        default=1000, ge=1, le=10_000, description="Profiles asked for in one page."
+    )
+    profiles_per_part: int = Field(
+        default=100_000,
+        ge=1,
+        description="Profiles for one mapped task; a pull is split into as many as that takes.",
+    )
+    max_parts: int = Field(
+        default=16, ge=1, le=256, description="Mapped tasks that one step is split into at most."
+    )
+    pull_deadline: float = Field(
+        default=3 * 3600.0, gt=0, description="Seconds that pulling one part may take in all."
+    )
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """This process's settings. Raises `ConfigurationError`, one line a wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(
+            "; ".join(
+                f"{PREFIX}{str(wrong['loc'][0]).upper()}: {wrong['msg']}"
+                for wrong in error.errors(include_input=False, include_url=False)
+            )
+        ) from None
+
+
+def read_secret(name: str, secrets_dir: Path | None = None) -> str:
+    """The secret of this name: ``EXCHANGE_SECRET_<NAME>``, else the file of that name.
+
+    Raises `ConfigurationError` that names both places when there is neither.
+    """
+    variable = f"{PREFIX}SECRET_{name.upper().replace('-', '_')}"
+    if value := os.environ.get(variable):
+        return value
+    file = (secrets_dir or settings().secrets_dir) / name
+    try:
+        return file.read_text().strip()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"Secret {name!r} is not set: set the environment variable {variable}, "
+            f"or write it to the file {file}."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"Secret {name!r} cannot be read: {error}.") from None

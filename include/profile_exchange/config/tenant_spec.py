@@ -1,0 +1,92 @@
+"""A tenant's YAML file: ``include/tenants/<id>.yaml``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from profile_exchange.config.spec import HostName, Name, ObjectId, Slug, Spec
+from profile_exchange.domain.properties import DataSensitivity, FilterType, ProfileProperty
+from profile_exchange.domain.tenant import Objective, Segment, Tenant
+
+
+class PropertySpec(Spec):
+    id: ObjectId
+    name: Name
+    type: FilterType = FilterType.SELECT
+    unique_identifier: bool = False
+    sensitivity: DataSensitivity = DataSensitivity.NON_PII
+    tags: list[Name] = Field(default_factory=list)
+    description: str = ""
+
+    def to_domain(self) -> ProfileProperty:
+        return ProfileProperty(
+            id=self.id,
+            name=self.name,
+            filter_type=self.type,
+            indexed=self.unique_identifier,
+            data_sensitivity=self.sensitivity,
+            tags=tuple(self.tags),
+            description=self.description,
+        )
+
+
+class SegmentSpec(Spec):
+    id: ObjectId
+    name: Name
+    description: str = ""
+    tags: list[Name] = Field(default_factory=list)
+    refinement: dict[str, Any] | None = None
+
+    def to_domain(self) -> Segment:
+        return Segment(
+            id=self.id,
+            name=self.name,
+            refinement=self.refinement,
+            description=self.description,
+            tags=tuple(self.tags),
+        )
+
+
+class ObjectiveSpec(Spec):
+    id: ObjectId
+    name: Name
+    title: str = ""
+    description: str = ""
+    needs_consent: bool = True
+    legislations: list[Name] = Field(default_factory=list)
+    tags: list[Name] = Field(default_factory=list)
+
+    def to_domain(self) -> Objective:
+        return Objective(
+            id=self.id,
+            name=self.name,
+            title=self.title or self.name,
+            description=self.description,
+            needs_consent=self.needs_consent,
+            legislations=tuple(self.legislations),
+            tags=tuple(self.tags),
+        )
+
+
+class TenantSpec(Spec):
+    """A tenant that this installation hosts, with what describes its profiles."""
+
+    name: Name
+    host: HostName
+    store: Slug = Field(description="Name of the secret that holds the profile store's URL.")
+    properties: list[PropertySpec] = Field(default_factory=list)
+    segments: list[SegmentSpec] = Field(default_factory=list)
+    objectives: list[ObjectiveSpec] = Field(default_factory=list)
+
+    def to_domain(self, tenant_id: str) -> Tenant:
+        return Tenant(
+            id=tenant_id,
+            name=self.name,
+            host=self.host,
+            store_secret=self.store,
+            properties=tuple(spec.to_domain() for spec in self.properties),
+            segments=tuple(spec.to_domain() for spec in self.segments),
+            objectives=tuple(spec.to_domain() for spec in self.objectives),
+        )

@@ -1,0 +1,149 @@
+"""A connection: one tenant's configuration for exchanging with one other tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Strategy(StrEnum):
+    """How an incoming value meets the value that is there."""
+
+    SET = "SET"
+    SET_IF_EMPTY = "SET_IF_EMPTY"
+    ADD = "ADD"
+    SUM = "SUM"
+    REMOVE = "REMOVE"
+
+
+class Restriction(StrEnum):
+    """Which profiles a mapping writes to."""
+
+    ALL_PROFILES = "ALL_PROFILES"
+    EXISTING_PROFILES_ONLY = "EXISTING_PROFILES_ONLY"
+    NEW_PROFILES_ONLY = "NEW_PROFILES_ONLY"
+
+
+class Unmatched(StrEnum):
+    """What to do with a profile that matches none of ours."""
+
+    SKIP = "skip"
+    CREATE = "create"
+
+
+class ConsentRule(StrEnum):
+    """Whether an objective that needs no consent where the visitor lives counts as consented."""
+
+    EXPLICIT = "explicit"
+    CONSENTED_OR_UNNEEDED = "consented_or_unneeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """The other tenant. The name is a label; the host name is checked."""
+
+    name: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierPair:
+    """Two unique identifiers, theirs and ours, whose values must agree."""
+
+    theirs: str
+    ours: str
+
+
+#: One alternative of a link: all its pairs must agree (AND). A connection has a list (OR).
+Link = tuple[IdentifierPair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyMapping:
+    """Their property into ours. Which `Strategy` and to which profiles is the mapping's own."""
+
+    source: str
+    target: str
+    strategy: Strategy = Strategy.SET
+    restriction: Restriction = Restriction.ALL_PROFILES
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredExpectation:
+    """One expectation in Great Expectations' own vocabulary; ``column`` names a property."""
+
+    type: str
+    kwargs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What stops a run at the gate. Shares are fractions between 0 and 1."""
+
+    max_rejected_share: float = 0.05
+    max_drop_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ImportGoal:
+    """What this tenant takes from the other. ``segments=None`` means all that are exposed."""
+
+    credentials: str
+    segments: tuple[str, ...] | None = None
+    links: tuple[Link, ...] = ()
+    unmatched: Unmatched = Unmatched.SKIP
+    mappings: tuple[PropertyMapping, ...] = ()
+    expectations: tuple[ConfiguredExpectation, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def source_properties(self) -> tuple[str, ...]:
+        """Their properties that the import needs, without duplicates, in order of first use."""
+        linked = (pair.theirs for link in self.links for pair in link)
+        mapped = (mapping.source for mapping in self.mappings)
+        expected = (e.kwargs["column"] for e in self.expectations if "column" in e.kwargs)
+        return tuple(dict.fromkeys([*linked, *mapped, *expected]))
+
+
+@dataclass(frozen=True, slots=True)
+class ExposeGoal:
+    """What the other tenant may read, and nothing else."""
+
+    identifiers: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """Every property the partner may see: granted properties, then identifiers."""
+        return tuple(dict.fromkeys([*self.properties, *self.identifiers]))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When an import runs: a cron expression in a time zone."""
+
+    cron: str
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One tenant's configuration for exchanging with one other tenant."""
+
+    id: str
+    title: str
+    tenant: str
+    partner: Partner
+    description: str = ""
+    labels: tuple[str, ...] = ()
+    favorite: bool = False
+    enabled: bool = True
+    schedule: Schedule | None = None
+    objectives: tuple[str, ...] = ()
+    consent: ConsentRule = ConsentRule.EXPLICIT
+    expose: ExposeGoal | None = None
+    importing: ImportGoal | None = None

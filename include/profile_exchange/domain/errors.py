@@ -1,0 +1,120 @@
+"""What can go wrong, told by what happens next.
+
+::
+
+    ExchangeError
+    ├── FatalError              somebody has to change something; never retried
+    │   ├── ConfigurationError  a YAML file, a setting or a secret's name
+    │   ├── CredentialsRefused  the other tenant does not accept key and secret
+    │   ├── WrongHost           the credentials belong to, or reach, another host
+    │   ├── NoLongerExposed     a segment, property or identifier left the grant
+    │   ├── ProtocolViolation   the other tenant's answer is not the published API
+    │   ├── TargetRefused       a target property must not be written
+    │   ├── LimitExceeded       the gate stopped the run before anything was written
+    │   ├── RunOvertaken        another run of the same connection holds the pen
+    │   └── CountsDisagree      the fates do not add up to what was received
+    └── TransientError          retried with backoff; the run resumes where it was
+        ├── SourceUnavailable   408, 429, 5xx, a broken stream, a refused connection
+        └── StoreUnavailable    the database is away
+
+What is wrong with one profile is no exception: it is that profile's fate.
+
+Every message says what happened, where, and what to do; none carries a property value,
+a token or a secret, because messages reach logs, mails and task states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ExchangeError(Exception):
+    """Anything the exchange reports to a person in one sentence."""
+
+
+class FatalError(ExchangeError):
+    """Retrying cannot help; somebody has to change something."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong with a configuration file."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class ConfigurationError(FatalError):
+    """A YAML file, a setting or the name of a secret is wrong.
+
+    Carries every problem found, so that a person mends a file in one go.
+    """
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        if isinstance(problems, str):
+            problems = [Problem(file="settings", line=0, key="", message=problems)]
+            super().__init__(problems[0].message)
+        else:
+            super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems: tuple[Problem, ...] = tuple(problems)
+
+    def __reduce__(self) -> tuple[type[ConfigurationError], tuple[list[Problem]]]:
+        return type(self), (list(self.problems),)
+
+
+class CredentialsRefused(FatalError):
+    """The other tenant does not accept this consumer key and secret."""
+
+
+class WrongHost(FatalError):
+    """The credentials are for, or lead to, a host other than the configured one."""
+
+
+class NoLongerExposed(FatalError):
+    """Something that the import goal names is not, or no longer, exposed."""
+
+
+class ProtocolViolation(FatalError):
+    """The other tenant's answer cannot be read as the published REST API v2."""
+
+
+class TargetRefused(FatalError):
+    """A target property must not be written by this connection."""
+
+
+class LimitExceeded(FatalError):
+    """The gate compared the run with its limits and stopped it before any write."""
+
+
+class RunOvertaken(FatalError):
+    """Another run of the same connection has taken over; this one must not write."""
+
+
+class CountsDisagree(FatalError):
+    """The fates do not add up to the profiles received. Always a defect of ours."""
+
+
+class TransientError(ExchangeError):
+    """Trying again later can help.
+
+    ``retry_after`` is the number of seconds the other side asked for, if it did.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SourceUnavailable(TransientError):
+    """The other tenant does not answer, answers that it is busy, or breaks off."""
+
+
+class StoreUnavailable(TransientError):
+    """The database does not answer."""

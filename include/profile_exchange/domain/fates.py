@@ -1,0 +1,93 @@
+"""What becomes of a received profile, and the sum that always has to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+
+from profile_exchange.domain.errors import CountsDisagree
+
+
+class Fate(StrEnum):
+    """What became of one received profile in one run; each has exactly one."""
+
+    SUPERSEDED = "superseded"
+    UNMATCHED = "unmatched"
+    AMBIGUOUS = "ambiguous"
+    WITHHELD = "withheld"
+    REJECTED = "rejected"
+    CREATED = "created"
+    MODIFIED = "modified"
+    UNCHANGED = "unchanged"
+
+
+class Step(StrEnum):
+    """The steps of a run, in the order of the DAG."""
+
+    AUTHENTICATE = "authenticate"
+    PULL = "pull"
+    JOIN = "join"
+    FILTER_BY_CONSENT = "filter_by_consent"
+    VALIDATE = "validate"
+    MAP_PROPERTIES = "map_properties"
+    GATE = "gate"
+    UPSERT = "upsert"
+    REPORT = "report"
+
+
+class Reason(StrEnum):
+    """Why a step settled a profile; stored beside the fate."""
+
+    OLDER_DUPLICATE = "older_duplicate"
+    NO_IDENTIFIER = "no_identifier"
+    NO_MATCH = "no_match"
+    SEVERAL_MATCHES = "several_matches"
+    NO_CONSENT = "no_consent"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    NO_VISITED_CHANNEL = "no_visited_channel"
+    EXPECTATION = "expectation"
+    VALUE_TYPE = "value_type"
+    VALUE_LIMIT = "value_limit"
+    MALFORMED_PROFILE = "malformed_profile"
+    RESTRICTED = "restricted"
+    WRITTEN = "written"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class FateCounts:
+    """How many received profiles met each fate in one run."""
+
+    received: int = 0
+    superseded: int = 0
+    unmatched: int = 0
+    ambiguous: int = 0
+    withheld: int = 0
+    rejected: int = 0
+    created: int = 0
+    modified: int = 0
+    unchanged: int = 0
+
+    @classmethod
+    def of(cls, received: int, by_fate: Mapping[str, int]) -> FateCounts:
+        """Counts from a ``{fate: number}`` mapping; fates that nobody met are 0."""
+        return cls(received=received, **{fate.value: by_fate.get(fate.value, 0) for fate in Fate})
+
+    @property
+    def settled(self) -> int:
+        """The sum over all fates."""
+        return sum(getattr(self, field.name) for field in fields(self)) - self.received
+
+    def check(self) -> FateCounts:
+        """Return these counts, or raise `CountsDisagree` if a profile has no fate, or two."""
+        if self.settled != self.received:
+            raise CountsDisagree(
+                f"{self.received} profiles were received but {self.settled} have a fate: "
+                "the run is not reported; keep its staging tables and open a bug report."
+            )
+        return self
+
+    def as_dict(self) -> dict[str, int]:
+        """``{"received": n, "superseded": n, ...}`` in the order of the sum."""
+        return asdict(self)

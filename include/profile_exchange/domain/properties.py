@@ -1,0 +1,76 @@
+"""Profile properties: what a tenant calls a piece of data, and which values it may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FilterType(StrEnum):
+    """The type of a profile property, as BlueConic's REST API spells it."""
+
+    SELECT = "SELECT"
+    RANGE = "RANGE"
+    DECIMAL = "DECIMAL"
+    CURRENCY = "CURRENCY"
+    EMAIL = "EMAIL"
+    DATETIME = "DATETIME"
+
+
+class DataSensitivity(StrEnum):
+    """Whether a property's values identify a person."""
+
+    NON_PII = "NON_PII"
+    PII = "PII"
+
+
+#: Properties that every tenant has because the platform writes them. They mirror columns of
+#: a profile and are never stored among its other properties, nor may a mapping write them.
+CREATION_DATE = "creationdate"
+LAST_MODIFIED_DATE = "lastmodifieddate"
+PRIVACY_LEGISLATION = "privacy_legislation"
+#: Channels of its tenant that the profile visited. Stored like any other property.
+VISITED_CHANNEL = "visitedchannel"
+
+DERIVED_PROPERTIES = frozenset({CREATION_DATE, LAST_MODIFIED_DATE, PRIVACY_LEGISLATION})
+SYSTEM_PROPERTIES = DERIVED_PROPERTIES | {VISITED_CHANNEL}
+
+#: Limits on values, from BlueConic's documentation of profile properties.
+MAX_VALUE_BYTES = 64 * 1024
+MAX_TEXT_CHARACTERS = 65_000
+MAX_WHOLE_NUMBER = 2_147_483_647
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileProperty:
+    """A profile property of a tenant. ``indexed`` makes it a unique identifier."""
+
+    id: str
+    name: str
+    filter_type: FilterType = FilterType.SELECT
+    indexed: bool = False
+    data_sensitivity: DataSensitivity = DataSensitivity.NON_PII
+    tags: tuple[str, ...] = ()
+    description: str = ""
+
+
+#: One POSIX/Python regular expression per type, for a value after trimming. They hold in
+#: Python's `re` and in PostgreSQL's `~` alike, so that one rule serves both.
+VALUE_PATTERNS: dict[FilterType, str] = {
+    FilterType.RANGE: r"^[-+]?[0-9]{1,10}$",
+    FilterType.DECIMAL: r"^[-+]?([0-9]{1,30}([.][0-9]{0,20})?|[.][0-9]{1,20})$",
+    FilterType.CURRENCY: r"^[-+]?([0-9]{1,30}([.][0-9]{0,20})?|[.][0-9]{1,20})$",
+    FilterType.EMAIL: (
+        r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+        r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+        r"([.][A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$"
+    ),
+    FilterType.DATETIME: (
+        r"^([-+]?[0-9]{1,15}"
+        r"|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+        r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[-+][0-9]{2}:?[0-9]{2})?)?)$"
+    ),
+}
+
+#: Types whose values are numbers, and can be summed.
+NUMERIC_TYPES = frozenset({FilterType.RANGE, FilterType.DECIMAL, FilterType.CURRENCY})

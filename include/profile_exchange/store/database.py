@@ -1,0 +1,91 @@
+"""Reaching a tenant's database: engines, connections, and its migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from profile_exchange.domain.errors import ConfigurationError, StoreUnavailable
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def parse_url(url: str) -> URL:
+    """The URL of a tenant's database for SQLAlchemy's psycopg dialect.
+
+    Accepts ``postgresql://`` and ``postgres://``; an unreadable URL is never repeated in the
+    error, because it holds a password.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception:
+        raise ConfigurationError(
+            "A profile store's URL cannot be read: "
+            "write postgresql://user:password@host:port/database in its secret."
+        ) from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ConfigurationError(
+            f"A profile store's URL starts with {parsed.drivername}://: only PostgreSQL serves."
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def address(url: str) -> str:
+    """``host:port/database`` of a URL, for messages: no user, no password."""
+    parsed = parse_url(url)
+    return f"{parsed.host or 'localhost'}:{parsed.port or 5432}/{parsed.database}"
+
+
+@lru_cache(maxsize=32)
+def engine_for(url: str) -> Engine:
+    """The SQLAlchemy engine of a database; one per URL and process."""
+    return create_engine(
+        parse_url(url),
+        pool_pre_ping=True,
+        # A database error must not repeat the values of the statement that failed.
+        hide_parameters=True,
+        connect_args={"application_name": "profile-exchange", "connect_timeout": 10},
+    )
+
+
+@contextmanager
+def store_errors(url: str) -> Iterator[None]:
+    """Turn a database that is away into `StoreUnavailable`, naming its address only."""
+    try:
+        yield
+    except (OperationalError, psycopg.OperationalError) as error:
+        raise StoreUnavailable(
+            f"The profile store at {address(url)} does not answer ({_kind(error)}): "
+            "start it, or correct the URL in the tenant's secret."
+        ) from None
+
+
+def _kind(error: Exception) -> str:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return type(original).__name__
+
+
+def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
+    """A psycopg connection, for COPY. The caller closes it."""
+    plain = parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with store_errors(url):
+        return psycopg.connect(plain, application_name="profile-exchange", **options)
+
+
+def migrate(url: str) -> None:
+    """Bring a tenant's database to the newest schema. Safe to repeat and to race."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with store_errors(url), engine_for(url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

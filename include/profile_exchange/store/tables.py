@@ -1,0 +1,257 @@
+"""The tables of one tenant's database, as SQLAlchemy Core sees them.
+
+Two schemas in one database, so that one transaction covers both:
+
+- ``tenant`` holds the profile store: profiles, their identifiers, and what describes them;
+- ``exchange`` holds what the exchange remembers: runs, packages, ledgers, quarantine and,
+  while a run is on, its staging tables (`store.staging`).
+
+Migrations in `store.migrations` make them; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+metadata = MetaData()
+
+TIMESTAMP = DateTime(timezone=True)
+NO_TEXTS = text("'{}'::text[]")
+
+# --- the profile store ---------------------------------------------------------------------
+
+#: ``properties`` is ``{property id: [value, ...]}`` without empty lists. The derived
+#: properties (`domain.properties.DERIVED_PROPERTIES`) are columns and not among them.
+profile = Table(
+    "profile",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("created_at", TIMESTAMP, nullable=False),
+    Column("modified_at", TIMESTAMP, nullable=False),
+    Column("privacy_legislation", Text, nullable=False, server_default="NONE"),
+    Column("consented_objectives", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
+    Column("refused_objectives", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
+    Column("properties", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    schema="tenant",
+)
+
+#: One row for each normalised value of a unique identifier (`domain.identifiers`). Not unique:
+#: two profiles may claim one value, which matching then calls ambiguous.
+profile_identifier = Table(
+    "profile_identifier",
+    metadata,
+    Column("property_id", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("profile_id", UUID(as_uuid=True), primary_key=True),
+    Index("profile_identifier_profile", "profile_id"),
+    schema="tenant",
+)
+
+profile_property = Table(
+    "profile_property",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("filter_type", Text, nullable=False, server_default="SELECT"),
+    Column("indexed", Boolean, nullable=False, server_default=text("false")),
+    Column("data_sensitivity", Text, nullable=False, server_default="NON_PII"),
+    Column("tags", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created_at", TIMESTAMP, nullable=False, server_default=func.now()),
+    Column("modified_at", TIMESTAMP, nullable=False, server_default=func.now()),
+    schema="tenant",
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("refinement", JSONB),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("tags", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
+    Column("created_at", TIMESTAMP, nullable=False, server_default=func.now()),
+    Column("modified_at", TIMESTAMP, nullable=False, server_default=func.now()),
+    schema="tenant",
+)
+
+objective = Table(
+    "objective",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("needs_consent", Boolean, nullable=False, server_default=text("true")),
+    Column("legislations", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
+    Column("tags", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
+    Column("created_at", TIMESTAMP, nullable=False, server_default=func.now()),
+    Column("modified_at", TIMESTAMP, nullable=False, server_default=func.now()),
+    schema="tenant",
+)
+
+# --- what the exchange remembers -----------------------------------------------------------
+
+#: One row a run. ``seq`` names the run's staging tables and orders the runs of a connection;
+#: a run that starts over gets a new one. The count columns are null until it is reported.
+run = Table(
+    "run",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", TIMESTAMP, nullable=False),
+    Column("finished_at", TIMESTAMP),
+    Column("received", BigInteger),
+    Column("superseded", BigInteger),
+    Column("unmatched", BigInteger),
+    Column("ambiguous", BigInteger),
+    Column("withheld", BigInteger),
+    Column("rejected", BigInteger),
+    Column("created", BigInteger),
+    Column("modified", BigInteger),
+    Column("unchanged", BigInteger),
+    Column("unique_received", BigInteger),
+    UniqueConstraint("connection", "run_id", name="run_connection_run_id"),
+    schema="exchange",
+)
+
+#: Who holds the pen: the one run of a connection that may write. Writers lock the row in
+#: share mode, a run that takes over updates it, so the two exclude each other.
+pen = Table(
+    "pen",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("run_seq", BigInteger, nullable=False),
+    Column("taken_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
+#: One row for each package of a run whose write has been committed.
+package = Table(
+    "package",
+    metadata,
+    Column("run_seq", ForeignKey("exchange.run.seq", ondelete="CASCADE"), primary_key=True),
+    Column("part", SmallInteger, primary_key=True),
+    Column("parts", SmallInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    Column("unchanged", BigInteger, nullable=False),
+    Column("committed_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
+#: Unique profiles received from, or sent to, the other tenant over the connection's life.
+exchanged_profile = Table(
+    "exchanged_profile",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("direction", Text, primary_key=True),
+    Column("profile_id", UUID(as_uuid=True), primary_key=True),
+    Column("first_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
+#: What each source profile last contributed to a summed property of ours.
+contribution = Table(
+    "contribution",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("property_id", Text, primary_key=True),
+    Column("source_id", UUID(as_uuid=True), primary_key=True),
+    Column("source_property", Text, primary_key=True),
+    Column("target_id", UUID(as_uuid=True), nullable=False),
+    Column("amount", Numeric, nullable=False),
+    schema="exchange",
+)
+
+#: Target properties that a connection has made its own by writing to them first.
+adopted_property = Table(
+    "adopted_property",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("property_id", Text, primary_key=True),
+    Column("adopted_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
+#: Rejected profiles: which property broke which rule, and a fingerprint of the value.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("run_seq", ForeignKey("exchange.run.seq", ondelete="CASCADE"), primary_key=True),
+    Column("profile_id", UUID(as_uuid=True), primary_key=True),
+    Column("property_id", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False, server_default=""),
+    Column("quarantined_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
+#: Consumer key and secret of the partner of an exposing connection.
+credential = Table(
+    "credential",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("secret_hash", Text, nullable=False),
+    Column("issued_at", TIMESTAMP, nullable=False),
+    Column("expires_at", TIMESTAMP),
+    Column("revoked_at", TIMESTAMP),
+    Index("credential_connection", "connection"),
+    schema="exchange",
+)
+
+#: Access tokens in use, stored as SHA-256 digests.
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column(
+        "client_id",
+        ForeignKey("exchange.credential.client_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("connection", Text, nullable=False),
+    Column("issued_at", TIMESTAMP, nullable=False),
+    Column("expires_at", TIMESTAMP, nullable=False),
+    Index("access_token_expires", "expires_at"),
+    schema="exchange",
+)
+
+#: What left, in answer to which request. Appended to, never changed.
+disclosure = Table(
+    "disclosure",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", TIMESTAMP, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("segment", Text, nullable=False, server_default=""),
+    Column("profiles", Integer, nullable=False),
+    Index("disclosure_connection_at", "connection", "at"),
+    schema="exchange",
+)

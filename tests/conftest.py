@@ -1,0 +1,58 @@
+"""What the tests share: one embedded PostgreSQL server, and a fresh database for each test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
+from profile_exchange.store.database import engine_for, migrate
+from psycopg import sql
+
+TEMPLATE = "store_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A server for the whole session; durability is off, because nothing here has to last."""
+    folder = _enterable(tmp_path_factory.mktemp("postgres"))
+    settings = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "'128MB'"}
+    with EmbeddedPostgres(folder, settings=settings) as server:
+        yield server
+
+
+def _enterable(folder: Path) -> Path:
+    """PostgreSQL runs as another user when the tests run as root: let it reach its folder."""
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(parent.stat().st_mode | 0o055)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store_template(postgres: EmbeddedPostgres) -> str:
+    """A migrated, empty tenant database that others are copied from."""
+    url = postgres.create_database(TEMPLATE)
+    migrate(url)
+    engine_for(url).dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def store_url(postgres: EmbeddedPostgres, store_template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated tenant database, dropped after the test."""
+    name = f"store_{next(_numbers)}"
+    url = postgres.create_database(name, template=store_template)
+    yield url
+    engine_for(url).dispose()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def other_store_url(postgres: EmbeddedPostgres, store_template: str) -> Iterator[str]:
+    """A second tenant's database."""
+    yield from store_url.__wrapped__(postgres, store_template)  # type: ignore[attr-defined]

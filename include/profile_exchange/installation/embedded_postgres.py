@@ -24,7 +24,7 @@ from psycopg import sql
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.installation.ports import LOOPBACK, keep_or_choose
 
-SUPERUSER = "exchange"
+SUPERUSER = "profile_exchange"
 START_SECONDS = 60
 STOP_SECONDS = 30
 

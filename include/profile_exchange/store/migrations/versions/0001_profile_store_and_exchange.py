@@ -279,15 +279,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_seq", "profile_id", "property_id", "rule"),
         schema="exchange",
     )
-    op.drop_table("schema_version")
 
 
 def downgrade() -> None:
-    op.create_table(
-        "schema_version",
-        sa.Column("version_num", sa.VARCHAR(length=32), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("version_num", name=op.f("schema_version_pkc")),
-    )
     op.drop_table("quarantine", schema="exchange")
     op.drop_table("package", schema="exchange")
     op.drop_index("access_token_expires", table_name="access_token", schema="exchange")

@@ -5,6 +5,7 @@
     ExchangeError
     ├── FatalError              somebody has to change something; never retried
     │   ├── ConfigurationError  a YAML file, a setting or a secret's name
+    │   ├── InvalidRefinement   a filter over profiles cannot be read
     │   ├── CredentialsRefused  the other tenant does not accept key and secret
     │   ├── WrongHost           the credentials belong to, or reach, another host
     │   ├── NoLongerExposed     a segment, property or identifier left the grant
@@ -67,6 +68,20 @@ class ConfigurationError(FatalError):
 
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[list[Problem]]]:
         return type(self), (list(self.problems),)
+
+
+class InvalidRefinement(FatalError):
+    """A refinement is not in the published grammar, or too large.
+
+    ``path`` is where: keys and list positions from the refinement's top.
+    """
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[InvalidRefinement], tuple[str, tuple[str | int, ...]]]:
+        return type(self), (str(self), self.path)
 
 
 class CredentialsRefused(FatalError):

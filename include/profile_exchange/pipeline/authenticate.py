@@ -1,0 +1,118 @@
+"""Authenticate: are we let in, and is everything that the import goal names still exposed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.errors import NoLongerExposed
+from profile_exchange.domain.packages import parts_for
+from profile_exchange.domain.properties import LAST_MODIFIED_DATE, ProfileProperty
+from profile_exchange.pipeline.plan import Plan, PlannedProperty
+from profile_exchange.pipeline.ports import ExposedSegment, Source
+from profile_exchange.pipeline.runs import find_run, import_goal, open_run
+from profile_exchange.pipeline.runs import Run as Run
+from profile_exchange.pipeline.targets import identifier_types, target_types
+from profile_exchange.store.database import engine_for, store_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """What the other tenant exposes to us now, and what the import goal names beyond that."""
+
+    segments: tuple[ExposedSegment, ...]
+    properties: tuple[ProfileProperty, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def identifiers(self) -> tuple[ProfileProperty, ...]:
+        """The exposed unique identifiers."""
+        return tuple(known for known in self.properties if known.indexed)
+
+
+def look(source: Source, connection: Connection) -> Exposed:
+    """Authenticate, and compare what is exposed with what the connection imports."""
+    source.authenticate()
+    segments = tuple(source.segments())
+    properties = tuple(source.properties())
+    return Exposed(segments, properties, tuple(_missing(connection, segments, properties)))
+
+
+def _missing(
+    connection: Connection,
+    segments: Iterable[ExposedSegment],
+    properties: Iterable[ProfileProperty],
+) -> list[str]:
+    goal = import_goal(connection)
+    shown = {segment.id for segment in segments}
+    readable = {known.id: known for known in properties}
+    missing = [f"segment {name}" for name in goal.segments or () if name not in shown]
+    missing += [
+        f"unique identifier {pair.theirs}"
+        for link in goal.links
+        for pair in link
+        if pair.theirs not in readable or not readable[pair.theirs].indexed
+    ]
+    linked = {pair.theirs for link in goal.links for pair in link}
+    missing += [
+        f"profile property {name}"
+        for name in goal.source_properties
+        if name not in readable and name not in linked
+    ]
+    return list(dict.fromkeys(missing))
+
+
+def authenticate(
+    source: Source,
+    connection: Connection,
+    store_url: str,
+    run_id: str,
+    now: datetime,
+    profiles_per_part: int,
+    max_parts: int,
+) -> Run:
+    """Open a run with its plan. Raises `NoLongerExposed` or `TargetRefused` before any pull."""
+    exposed = look(source, connection)
+    if exposed.missing:
+        raise NoLongerExposed(
+            f"{connection.partner.name} no longer exposes {', '.join(exposed.missing)} to "
+            f"connection {connection.id}: ask them to expose it again, or take it out of "
+            "the import goal."
+        )
+    segments = _wanted(connection, exposed)
+    total = sum(segment.profiles or 0 for segment in segments)
+    parts = parts_for(total, profiles_per_part, max_parts)
+    ranges = parts == 1 or source.ranges(segments[0].id, parts) is not None
+    with store_errors(store_url), engine_for(store_url).begin() as database:
+        known = {prop.id: prop for prop in exposed.properties}
+        plan = Plan(
+            segments=tuple(segment.id for segment in segments),
+            sources=_needed(connection, known),
+            targets=target_types(database, connection, known),
+            identifier_types=identifier_types(database, connection),
+            parts=parts,
+            ranges=ranges,
+        )
+        open_run(database, connection, run_id, plan, now)
+    return find_run(store_url, connection, run_id)
+
+
+def _wanted(connection: Connection, exposed: Exposed) -> list[ExposedSegment]:
+    wanted = import_goal(connection).segments
+    chosen = [s for s in exposed.segments if wanted is None or s.id in wanted]
+    if not chosen:
+        raise NoLongerExposed(
+            f"{connection.partner.name} exposes no segment to connection {connection.id}: "
+            "ask them to expose at least one."
+        )
+    return chosen
+
+
+def _needed(
+    connection: Connection, known: dict[str, ProfileProperty]
+) -> dict[str, PlannedProperty]:
+    """What to pull: all that the goal names, and when a profile was modified if we may know."""
+    names = [*import_goal(connection).source_properties, LAST_MODIFIED_DATE]
+    return {name: PlannedProperty.of(known[name]) for name in names if name in known}

@@ -1,0 +1,119 @@
+"""The expectations of a run, in Great Expectations' vocabulary: derived ones, then configured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from profile_exchange.domain.connection import ImportGoal
+from profile_exchange.domain.properties import (
+    MAX_TEXT_CHARACTERS,
+    MAX_WHOLE_NUMBER,
+    NUMERIC_TYPES,
+    VALUE_PATTERNS,
+    FilterType,
+)
+from profile_exchange.pipeline.plan import Plan
+
+#: Expectations that speak of a profile, not of each of its values.
+_ONE_FOR_A_PROFILE = frozenset({"expect_column_values_to_not_be_null"})
+FIRST_VALUE = {"row_condition": 'col("ordinal")==1', "condition_parser": "great_expectations"}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedProperty:
+    """A source property whose values are checked, and its columns in the table of values.
+
+    ``column`` holds numbers for numeric types (null where the text is no number), texts
+    otherwise; ``raw`` always holds the text.
+    """
+
+    id: str
+    filter_type: FilterType
+    position: int
+
+    @property
+    def column(self) -> str:
+        """The column that configured expectations name: the property's own id."""
+        return self.id
+
+    @property
+    def raw(self) -> str:
+        """The column of the text as it came. No property id has a blank in it."""
+        return f"raw {self.position}" if self.numeric else self.id
+
+    @property
+    def numeric(self) -> bool:
+        """Whether values are compared as numbers."""
+        return self.filter_type in NUMERIC_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExpectation:
+    """One expectation as it is run: its Great Expectations type, its arguments, its property."""
+
+    type: str
+    kwargs: Mapping[str, Any]
+    property_id: str
+
+
+def checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
+    """Every source property that is mapped or that an expectation names, in a stable order."""
+    named = [mapping.source for mapping in goal.mappings]
+    for expectation in goal.expectations:
+        named.extend(_columns_in(expectation.kwargs))
+    known = [name for name in dict.fromkeys(named) if name in plan.sources]
+    return [
+        CheckedProperty(name, plan.sources[name].filter_type, position)
+        for position, name in enumerate(known)
+    ]
+
+
+def expectations(goal: ImportGoal, properties: list[CheckedProperty]) -> list[PlannedExpectation]:
+    """All expectations of a run: what the types demand of mapped values, and the connection's."""
+    mapped = {mapping.source for mapping in goal.mappings}
+    derived = [
+        expectation
+        for checked in properties
+        if checked.id in mapped
+        for expectation in _derived(checked)
+    ]
+    return [*derived, *(_configured(e.type, e.kwargs) for e in goal.expectations)]
+
+
+def _derived(checked: CheckedProperty) -> Iterator[PlannedExpectation]:
+    pattern = VALUE_PATTERNS.get(checked.filter_type)
+    if pattern:
+        yield PlannedExpectation(
+            "expect_column_values_to_match_regex",
+            {"column": checked.raw, "regex": pattern},
+            checked.id,
+        )
+    if checked.filter_type is FilterType.RANGE:
+        limits = {"min_value": -MAX_WHOLE_NUMBER, "max_value": MAX_WHOLE_NUMBER}
+        yield PlannedExpectation(
+            "expect_column_values_to_be_between", {"column": checked.column, **limits}, checked.id
+        )
+    if checked.filter_type is FilterType.SELECT:
+        yield PlannedExpectation(
+            "expect_column_value_lengths_to_be_between",
+            {"column": checked.raw, "max_value": MAX_TEXT_CHARACTERS},
+            checked.id,
+        )
+
+
+def _configured(kind: str, kwargs: Mapping[str, Any]) -> PlannedExpectation:
+    arguments = dict(kwargs)
+    if kind in _ONE_FOR_A_PROFILE and "row_condition" not in arguments:
+        arguments.update(FIRST_VALUE)
+    columns = list(_columns_in(kwargs))
+    return PlannedExpectation(kind, arguments, columns[0] if columns else "")
+
+
+def _columns_in(kwargs: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("column", "column_A", "column_B"):
+        if isinstance(kwargs.get(key), str):
+            yield kwargs[key]
+    for key in ("column_list", "column_set"):
+        yield from (name for name in kwargs.get(key) or () if isinstance(name, str))

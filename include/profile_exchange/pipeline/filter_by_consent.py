@@ -1,0 +1,78 @@
+"""Filter by consent: which matched profiles this tenant may process (SEMANTICS, Consent)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, select
+from sqlalchemy import Connection as Database
+
+from profile_exchange.domain.connection import ConsentRule
+from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.store.consent import consented
+from profile_exchange.store.tables import objective, profile
+
+
+def filter_by_consent(run: Run) -> int:
+    """Withhold profiles without consent. Returns how many.
+
+    A matched profile is judged by our own record of it, one about to be created by what came.
+    """
+    if run.finished:
+        return 0
+    with run.engine.begin() as database:
+        take_back(database, run.staging, [Reason.NO_CONSENT])
+        if not run.connection.objectives:
+            return 0
+        refused = without_consent(run, run.staging.matched, objectives_of(database, run))
+        withheld = refused.subquery("withheld")
+        return settle(database, run.staging, withheld, Fate.WITHHELD, Reason.NO_CONSENT)
+
+
+def objectives_of(database: Database, run: Run) -> list[Objective]:
+    """The connection's objectives, as our tenant defines them now. Unknown ones count for no."""
+    query = select(objective).where(objective.c.id.in_(run.connection.objectives))
+    return [
+        Objective(
+            id=row.id,
+            name=row.name,
+            needs_consent=row.needs_consent,
+            legislations=tuple(row.legislations),
+        )
+        for row in database.execute(query)
+    ]
+
+
+def without_consent(run: Run, profiles: FromClause, objectives: Sequence[Objective]) -> Select[Any]:
+    """Of matched or mapped profiles that are still on their way: those that may not be used."""
+    staged = run.staging.staged
+    existing = (
+        select(profiles.c.profile_id)
+        .outerjoin_from(profiles, profile, profile.c.id == profiles.c.target_id)
+        .where(~profiles.c.is_new, ~settled(run.staging, profiles))
+        .where(~_allowed(run, profile, objectives))
+    )
+    row = and_(staged.c.profile_id == profiles.c.profile_id, staged.c.segment == profiles.c.segment)
+    new = (
+        select(profiles.c.profile_id)
+        .join_from(profiles, staged, row)
+        .where(profiles.c.is_new, ~settled(run.staging, profiles))
+        .where(~_allowed(run, staged, objectives))
+    )
+    return select(existing.union_all(new).subquery("refused"))
+
+
+def _allowed(run: Run, record: FromClause, objectives: Sequence[Objective]) -> ColumnElement[bool]:
+    allowed = consented(
+        record.c.consented_objectives,
+        record.c.refused_objectives,
+        record.c.privacy_legislation,
+        objectives,
+        unneeded_counts=run.connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,
+    )
+    # A profile of ours that is gone has no record, and unknown is no.
+    return func.coalesce(allowed, false())

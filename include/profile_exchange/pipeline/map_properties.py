@@ -1,0 +1,181 @@
+"""Map: what would be written to each of our profiles, by strategy (SEMANTICS, Mapping).
+
+Source values are gathered under their target properties, apart for each strategy, so that the
+merge needs one expression a strategy. Validation held the values to their source's type; here
+they are held to the target's, where the two differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy import Connection as Database
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_into
+
+from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy
+from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.identifiers import BLANKS
+from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_PATTERNS, FilterType
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.store.json_lists import values_of
+from profile_exchange.store.staging import analyze
+from profile_exchange.store.tables import quarantine
+
+#: The column of ``mapped`` for each strategy.
+COLUMN_OF = {
+    Strategy.SET: "replacements",
+    Strategy.SET_IF_EMPTY: "defaults",
+    Strategy.ADD: "additions",
+    Strategy.REMOVE: "removals",
+    Strategy.SUM: "sums",
+}
+
+
+def map_properties(run: Run, now: datetime) -> dict[str, int]:
+    """Fill ``mapped`` from staging. Returns how many profiles were mapped and rejected."""
+    if run.finished:
+        return {}
+    tables = run.staging
+    with run.engine.begin() as database:
+        take_back(database, tables, [Reason.VALUE_TYPE])
+        rejected = _reject_wrong_types(database, run, now)
+        database.execute(delete(tables.mapped))
+        mapped = database.execute(_statement(run)).rowcount
+        analyze(database, tables.mapped)
+    return {"mapped": mapped, "rejected": rejected}
+
+
+def _source_rows(run: Run) -> Any:
+    """Matched profiles beside the staged row that stands for each."""
+    staged, matched = run.staging.staged, run.staging.matched
+    row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
+    return matched.join(staged, row)
+
+
+def _statement(run: Run) -> Any:
+    matched, mapped = run.staging.matched, run.staging.mapped
+    by_strategy = [
+        _gathered(run, [m for m in run.goal.mappings if m.strategy is strategy]).label(column)
+        for strategy, column in COLUMN_OF.items()
+    ]
+    keys = [matched.c[name] for name in ("profile_id", "segment", "target_id", "is_new")]
+    rows = (
+        select(*keys, *by_strategy)
+        .select_from(_source_rows(run))
+        .where(~settled(run.staging, matched))
+        # In the order of ids, which is how packages read it and ledgers are indexed.
+        .order_by(matched.c.profile_id)
+    )
+    names = [*(key.name for key in keys), *COLUMN_OF.values()]
+    return insert(mapped).from_select(names, rows)
+
+
+def _gathered(run: Run, mappings: Sequence[PropertyMapping]) -> ColumnElement[Any]:
+    """``{target: values}`` of the mappings of one strategy; absent sources are left out."""
+    if not mappings:
+        return cast(null(), JSONB)
+    pairs: list[ColumnElement[Any]] = []
+    for mapping in mappings:
+        pairs.extend([cast(literal(mapping.target), Text), _restricted(run, mapping)])
+    return func.jsonb_strip_nulls(func.jsonb_build_object(*pairs))
+
+
+def _restricted(run: Run, mapping: PropertyMapping) -> ColumnElement[Any]:
+    """The mapping's values, where its restriction lets them through."""
+    is_new = run.staging.matched.c.is_new
+    values = _values(run, mapping)
+    if mapping.restriction is Restriction.NEW_PROFILES_ONLY:
+        return case((is_new, values), else_=None)
+    if mapping.restriction is Restriction.EXISTING_PROFILES_ONLY:
+        return case((~is_new, values), else_=None)
+    return values
+
+
+def _values(run: Run, mapping: PropertyMapping) -> ColumnElement[Any]:
+    """The values to write: as they came for texts, trimmed for every other type."""
+    source: ColumnElement[Any] = run.staging.staged.c.properties[mapping.source]
+    if mapping.strategy is Strategy.SUM:
+        return _total(source)
+    if run.plan.targets[mapping.target] is FilterType.SELECT:
+        return source
+    one = func.jsonb_build_array(func.btrim(source.op("->>", return_type=Text())(0), BLANKS))
+    each = values_of(source)
+    all_of_them = select(func.jsonb_agg(func.btrim(each.c.value, BLANKS))).scalar_subquery()
+    # Nearly every property has one value; only the others pay for taking the list apart.
+    return case((func.jsonb_array_length(source) == 1, one), else_=all_of_them)
+
+
+def _total(source: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What a profile contributes to a sum, as a JSON text: JSON numbers would lose digits."""
+    one = cast(func.btrim(source.op("->>", return_type=Text())(0), BLANKS), Numeric)
+    each = values_of(source)
+    total = select(func.sum(cast(func.btrim(each.c.value, BLANKS), Numeric))).scalar_subquery()
+    amount = case((func.jsonb_array_length(source) == 1, one), else_=total)
+    return func.to_jsonb(cast(func.trim_scale(amount), Text))
+
+
+def _reject_wrong_types(database: Database, run: Run, now: datetime) -> int:
+    """Quarantine profiles whose value does not fit a target of another type than its source."""
+    mine = quarantine.c.run_seq == run.seq, quarantine.c.reason == Reason.VALUE_TYPE.value
+    database.execute(delete(quarantine).where(*mine))
+    for mapping in run.goal.mappings:
+        target = run.plan.targets[mapping.target]
+        if target in VALUE_PATTERNS and target != run.plan.sources[mapping.source].filter_type:
+            _quarantine_wrong_type(database, run, mapping, target, now)
+    wrong = select(quarantine.c.profile_id).distinct().where(*mine).subquery("wrong_type")
+    return settle(database, run.staging, wrong, Fate.REJECTED, Reason.VALUE_TYPE)
+
+
+def _quarantine_wrong_type(
+    database: Database, run: Run, mapping: PropertyMapping, target: FilterType, now: datetime
+) -> None:
+    matched, source = run.staging.matched, run.staging.staged.c.properties[mapping.source]
+    each = values_of(source)
+    misfit = exists(select(each.c.value).where(_misfits(func.btrim(each.c.value, BLANKS), target)))
+    digest = func.encode(func.sha256(func.convert_to(cast(source, Text), "UTF8")), "hex")
+    rows = (
+        select(
+            literal(run.seq),
+            matched.c.profile_id,
+            literal(mapping.source),
+            literal(f"fits {target.value} of {mapping.target}"),
+            literal(Reason.VALUE_TYPE.value),
+            func.left(digest, 16),
+            literal(now),
+        )
+        .select_from(_source_rows(run))
+        .where(~settled(run.staging, matched), misfit)
+    )
+    columns = [
+        *("run_seq", "profile_id", "property_id", "rule"),
+        *("reason", "fingerprint", "quarantined_at"),
+    ]
+    database.execute(insert_into(quarantine).from_select(columns, rows).on_conflict_do_nothing())
+
+
+def _misfits(text: ColumnElement[str], target: FilterType) -> ColumnElement[bool]:
+    fits = text.regexp_match(VALUE_PATTERNS[target])
+    if target is not FilterType.RANGE:
+        return ~fits
+    too_large = case((fits, func.abs(cast(text, Numeric)) > MAX_WHOLE_NUMBER), else_=False)
+    return or_(~fits, too_large)

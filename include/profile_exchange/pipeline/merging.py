@@ -1,0 +1,136 @@
+"""Merging in SQL: a profile's properties after a run, from those before it and what was mapped.
+
+One expression for each strategy, computed once for a row. Properties that no mapping names are
+never touched, and a value that would stay the same stays the very same JSON, so that the merge
+can tell an unchanged profile by comparing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
+
+from profile_exchange.domain.connection import PropertyMapping, Strategy
+from profile_exchange.domain.properties import VALUE_PATTERNS, FilterType
+from profile_exchange.store.json_lists import numbered_values_of
+
+_EMPTY = cast(literal("{}"), JSONB)
+_NO_VALUES = cast(literal("[]"), JSONB)
+
+Json = ColumnElement[Any]
+
+
+def merged(
+    before: Json,
+    mapped: FromClause,
+    mappings: Sequence[PropertyMapping],
+    contributions: Mapping[str, FromClause],
+) -> Json:
+    """The properties after the merge.
+
+    ``before`` is the properties now, ``mapped`` has a column for each strategy
+    (`map_properties.COLUMN_OF`), and ``contributions`` holds, for each summed target, the
+    outer-joined contribution of the same source profile.
+    """
+    after = before
+    if _of(mappings, Strategy.SET_IF_EMPTY):
+        after = _coalesced(mapped.c.defaults).concat(after)
+    if _of(mappings, Strategy.SET):
+        after = after.concat(_coalesced(mapped.c.replacements))
+    for mapping in _of(mappings, Strategy.ADD):
+        after = after.concat(_added(before, mapped.c.additions, mapping.target))
+    for mapping in _of(mappings, Strategy.SUM):
+        contribution = contributions[mapping.target]
+        after = after.concat(_summed(before, mapped.c.sums, mapping.target, contribution))
+    if removals := _of(mappings, Strategy.REMOVE):
+        after = _removed(before, after, mapped.c.removals, [m.target for m in removals])
+    return after
+
+
+def _of(mappings: Sequence[PropertyMapping], strategy: Strategy) -> list[PropertyMapping]:
+    return [mapping for mapping in mappings if mapping.strategy is strategy]
+
+
+def _coalesced(column: Json) -> Json:
+    return func.coalesce(column, _EMPTY)
+
+
+def _at(properties: Json, key: str) -> Json:
+    return properties.op("->")(cast(literal(key), Text))
+
+
+def _has(properties: Json, key: str) -> ColumnElement[bool]:
+    return func.coalesce(func.jsonb_exists(properties, key), False)
+
+
+def _object(key: str, value: Json) -> Json:
+    return func.jsonb_build_object(cast(literal(key), Text), value)
+
+
+def _added(before: Json, additions: Json, target: str) -> Json:
+    """The union, in the order in which values came first."""
+    present, incoming = func.coalesce(_at(before, target), _NO_VALUES), _at(additions, target)
+    each = numbered_values_of(present.op("||")(incoming))
+    first = (
+        select(each.c.value, func.min(each.c.place).label("place"))
+        .group_by(each.c.value)
+        .subquery("first")
+    )
+    union = select(func.jsonb_agg(_ordered(first.c.value, first.c.place))).scalar_subquery()
+    return case(
+        (not_(_has(additions, target)), _EMPTY),
+        (present.op("@>", is_comparison=True)(incoming), _EMPTY),
+        else_=_object(target, union),
+    )
+
+
+def _ordered(value: Json, place: ColumnElement[Any]) -> Json:
+    return aggregate_order_by(value, place)
+
+
+def _removed(before: Json, after: Json, removals: Json, targets: Sequence[str]) -> Json:
+    for target in targets:
+        each = numbered_values_of(_at(before, target))
+        left = (
+            select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
+            .where(not_(_at(removals, target).op("@>", is_comparison=True)(each.c.value)))
+            .scalar_subquery()
+        )
+        kept = func.jsonb_strip_nulls(_object(target, left))
+        key = cast(literal([target]), ARRAY(Text))
+        applies = and_(_has(removals, target), _has(before, target))
+        after = case((applies, after.op("-")(key).op("||")(kept)), else_=after)
+    return after
+
+
+def _summed(before: Json, sums: Json, target: str, contribution: FromClause) -> Json:
+    """What is there, plus what the source profile contributes more (or less) than last time."""
+    present = _at(before, target).op("->>", return_type=Text())(0)
+    number = case(
+        (present.regexp_match(VALUE_PATTERNS[FilterType.DECIMAL]), cast(present, Numeric)),
+        else_=0,
+    )
+    amount = cast(sums.op("->>", return_type=Text())(cast(literal(target), Text)), Numeric)
+    more = amount - func.coalesce(contribution.c.amount, 0)
+    total = cast(func.trim_scale(number + more), Text)
+    stays = and_(more == 0, present.isnot(None))
+    return case(
+        (not_(_has(sums, target)), _EMPTY),
+        (stays, _EMPTY),
+        else_=_object(target, func.jsonb_build_array(total)),
+    )

@@ -1,0 +1,283 @@
+"""Pull: the exposed profiles of one id range, page by page, into staging.
+
+Rows travel as one block of COPY text a page, and are committed every few pages together with
+the cursor they end at: a repeated task goes on where the last one was.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from profile_exchange.domain.errors import ProtocolViolation
+from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.identifiers import BLANKS
+from profile_exchange.domain.packages import IdRange
+from profile_exchange.pipeline.ports import Source
+from profile_exchange.pipeline.received import (
+    MalformedProfile,
+    Page,
+    PropertyValues,
+    ReceivedProfile,
+)
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.store.database import connect, store_errors
+
+PAGES_PER_COMMIT = 50
+
+_COLUMNS = (
+    "profile_id",
+    "part",
+    "segment",
+    "created_at",
+    "privacy_legislation",
+    "consented_objectives",
+    "refused_objectives",
+    "properties",
+)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: Stands for a profile whose id is no UUID, so that it can be counted.
+_MALFORMED_IDS = uuid.UUID("6f9619ff-8b86-d011-b42d-00c04fc964ff")
+_NOTHING: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What one mapped task pulls: some segments, whole or one id range of them."""
+
+    segments: tuple[str, ...]
+    id_range: IdRange
+    properties: tuple[str, ...]
+
+
+def pull(run: Run, source: Source, request: PullRequest) -> int:
+    """Bring the profiles of a request into staging. Returns how many rows it staged in all."""
+    if run.finished:
+        return 0
+    received = 0
+    with connect(run.store_url) as database, _collector_at_rest(), store_errors(run.store_url):
+        for segment in request.segments:
+            received += _pull_segment(run, source, request, segment, database)
+    return received
+
+
+def _pull_segment(
+    run: Run,
+    source: Source,
+    request: PullRequest,
+    segment: str,
+    database: psycopg.Connection[Any],
+) -> int:
+    progress = _Progress(run, request.id_range.part, run.plan.segments.index(segment))
+    cursor, received, complete = progress.read(database)
+    if complete:
+        return received
+    if cursor is None and request.id_range.parts > 1:
+        cursor = _range_start(source, segment, request.id_range)
+    for number, (page, after) in enumerate(_pages(source, segment, cursor, request.properties), 1):
+        received += progress.stage(database, page)
+        if after is None or number % PAGES_PER_COMMIT == 0:
+            progress.write(database, after, received)
+            database.commit()
+    return received
+
+
+def _range_start(source: Source, segment: str, id_range: IdRange) -> str:
+    ranges = source.ranges(segment, id_range.parts)
+    if ranges is None or len(ranges) != id_range.parts:
+        raise ProtocolViolation(
+            f"The other tenant offered id ranges for segment {segment} when the run started and "
+            "does not any more: trigger a new run."
+        )
+    return ranges[id_range.part]
+
+
+def _pages(
+    source: Source, segment: str, cursor: str | None, properties: Sequence[str]
+) -> Iterator[tuple[Page, str | None]]:
+    """Every page from a cursor on, each with the cursor after it; None after the last."""
+    seen = {cursor}
+    while True:
+        page = source.page(segment, cursor, properties)
+        cursor = page.next_cursor
+        yield page, cursor
+        if cursor is None:
+            return
+        if cursor in seen:
+            raise ProtocolViolation(
+                f"The other tenant answered segment {segment} with a cursor that it had given "
+                "before, so its pages would never end. Report this to the other tenant."
+            )
+        seen.add(cursor)
+
+
+class _Progress:
+    """How far one part of one segment has come, and the way into its staging table."""
+
+    def __init__(self, run: Run, part: int, segment: int) -> None:
+        self._run = run
+        self._key = (run.seq, part, segment)
+        table = sql.Identifier(*_table_name(run.staging.staged))
+        columns = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+        self._copy = sql.SQL("copy {} ({}) from stdin").format(table, columns)
+        self._suffix = f"\t{part}\t{segment}\t"
+
+    def read(self, database: psycopg.Connection[Any]) -> tuple[str | None, int, bool]:
+        """The cursor to go on from, the rows staged so far, and whether that was all."""
+        row = database.execute(
+            "select cursor, received, complete from exchange.pull_progress"
+            " where run_seq = %s and part = %s and segment = %s",
+            self._key,
+        ).fetchone()
+        return row if row else (None, 0, False)
+
+    def write(self, database: psycopg.Connection[Any], cursor: str | None, received: int) -> None:
+        """Remember the cursor after the last staged page; None means that it was the last."""
+        database.execute(
+            "insert into exchange.pull_progress"
+            " (run_seq, part, segment, cursor, received, complete)"
+            " values (%s, %s, %s, %s, %s, %s)"
+            " on conflict (run_seq, part, segment) do update set cursor = excluded.cursor,"
+            " received = excluded.received, complete = excluded.complete",
+            (*self._key, cursor, received, cursor is None),
+        )
+
+    def stage(self, database: psycopg.Connection[Any], page: Page) -> int:
+        """Stage one page; profiles that cannot be read are rejected. Returns the rows staged."""
+        block, malformed = copy_block(page, self._suffix)
+        with database.cursor().copy(self._copy) as copy:
+            copy.write(block)
+        if malformed:
+            self._reject(database, malformed)
+        return len(page.profiles) + len(page.malformed) - len(malformed)
+
+    def _reject(self, database: psycopg.Connection[Any], malformed: list[MalformedProfile]) -> None:
+        table = sql.Identifier(*_table_name(self._run.staging.fate))
+        fates = sql.SQL("insert into {} values (%s, %s, %s) on conflict do nothing").format(table)
+        quarantine = sql.SQL(
+            "insert into exchange.quarantine"
+            " (run_seq, profile_id, property_id, rule, reason, fingerprint, quarantined_at)"
+            " values (%s, %s, '', 'readable', %s, %s, now()) on conflict do nothing"
+        )
+        cursor = database.cursor()
+        reason = Reason.MALFORMED_PROFILE.value
+        ids = [(stand_in_id(profile.id), fingerprint(profile.id)) for profile in malformed]
+        cursor.executemany(fates, [(key, Fate.REJECTED.value, reason) for key, _ in ids])
+        cursor.executemany(quarantine, [(self._key[0], key, reason, mark) for key, mark in ids])
+
+
+def _table_name(table: Any) -> tuple[str, str]:
+    return table.schema, table.name
+
+
+def stand_in_id(profile_id: str) -> uuid.UUID:
+    """The id under which a profile is counted: its own, or one made from it if it is no UUID."""
+    if _UUID.fullmatch(profile_id):
+        return uuid.UUID(profile_id)
+    return uuid.uuid5(_MALFORMED_IDS, profile_id.encode("utf-8", "replace").hex())
+
+
+def fingerprint(value: str) -> str:
+    """A value's SHA-256, shortened: tells whether two values are the same, not what they are."""
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def copy_block(page: Page, suffix: str) -> tuple[bytes, list[MalformedProfile]]:
+    """A page as COPY text, and the profiles in it that cannot be stored."""
+    lines: list[bytes] = []
+    malformed = list(page.malformed)
+    for profile in page.profiles:
+        line = _copy_line(profile, suffix)
+        if line is None:
+            malformed.append(MalformedProfile(profile.id))
+        else:
+            lines.append(line)
+    return b"".join(lines), malformed
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _copy_line(profile: ReceivedProfile, suffix: str) -> bytes | None:
+    """One row of COPY text; None if the id is no UUID or a value holds a NUL character."""
+    if not _UUID.fullmatch(profile.id):
+        return None
+    properties = _encode(_held(profile.properties or []))
+    head = (
+        f"{profile.id}{suffix}{_timestamp(profile.creation_date)}\t"
+        f"{_escape(profile.privacy_legislation or 'NONE')}\t"
+        f"{_texts(tuple(profile.consented_objectives or _NOTHING))}\t"
+        f"{_texts(tuple(profile.refused_objectives or _NOTHING))}\t"
+    ).encode()
+    if b"\\u0000" in properties or b"\x00" in head:
+        return None
+    # JSON has no raw control characters, so the backslash is all that COPY has to be told of.
+    return b"%b%b\n" % (head, properties.replace(b"\\", b"\\\\"))
+
+
+def _held(properties: Iterable[PropertyValues]) -> dict[str, list[str]]:
+    """``{property: values}`` without the values that are none: nothing but blanks."""
+    held: dict[str, list[str]] = {}
+    for prop in properties:
+        values = prop.values
+        if not values:
+            continue
+        if len(values) > 1 or not values[0].strip(BLANKS):
+            values = [value for value in values if value.strip(BLANKS)]
+            if not values:
+                continue
+        held[prop.id] = values
+    return held
+
+
+def _timestamp(moment: datetime | None) -> str:
+    if moment is None:
+        return "\\N"
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+
+
+@lru_cache(maxsize=4096)
+def _texts(values: tuple[str, ...]) -> str:
+    """A text[] literal in COPY text. Objectives repeat, so most are built once."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return _escape("{" + ",".join(f'"{value}"' for value in quoted) + "}")
+
+
+@lru_cache(maxsize=4096)
+def _escape(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
+    return escaped.replace("\n", "\\n").replace("\r", "\\r")
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Pages hold many small objects and no cycles: collecting would only look at them again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def requests_for(run: Run, segments: Iterable[str]) -> list[PullRequest]:
+    """The requests that together pull a run: by id range, else one for each segment."""
+    properties = tuple(sorted(run.plan.sources))
+    wanted = tuple(segments)
+    if run.plan.ranges:
+        parts = run.plan.parts
+        return [PullRequest(wanted, IdRange(part, parts), properties) for part in range(parts)]
+    return [PullRequest((segment,), IdRange(0, 1), properties) for segment in wanted]

@@ -1,0 +1,85 @@
+"""Report: the counts of a run, which have to add up, and the end of its staging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import func, select, update
+
+from profile_exchange.domain.errors import FatalError
+from profile_exchange.domain.fates import FateCounts
+from profile_exchange.pipeline.gate import received_profiles
+from profile_exchange.pipeline.runs import SUCCEEDED, Run
+from profile_exchange.pipeline.settling import counts_by_fate
+from profile_exchange.store import tables
+from profile_exchange.store.database import store_errors
+
+RECEIVED = "received"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run's counts by fate, and the unique profiles received over the connection's life."""
+
+    counts: FateCounts
+    unique_received: int
+
+    def sentence(self) -> str:
+        """The counts in one line, for logs and the run's note."""
+        counts = self.counts.as_dict()
+        received = counts.pop("received")
+        fates = ", ".join(f"{name} {number}" for name, number in counts.items())
+        return f"received {received} = {fates}; unique profiles so far {self.unique_received}"
+
+
+def report(run: Run, now: datetime) -> Report:
+    """Close a run whose packages are all written.
+
+    Raises `CountsDisagree` when the counts do not add up. The staged profiles are dropped; the
+    fates stay, profile by profile.
+    """
+    with store_errors(run.store_url), run.engine.begin() as database:
+        if run.finished:
+            return _recorded(database, run)
+        _check_packages(database, run)
+        fates = counts_by_fate(database, run.staging)
+        counts = FateCounts.of(received_profiles(database, run), fates).check()
+        done = Report(counts, unique_profiles(database, run.connection.id, RECEIVED))
+        _record(database, run, done, now)
+        run.staging.drop_profiles(database)
+        return done
+
+
+def unique_profiles(database: Database, connection_id: str, direction: str) -> int:
+    """Unique profiles exchanged in one direction over a connection's life."""
+    ledger = tables.exchanged_profile
+    query = select(func.count()).where(
+        ledger.c.connection == connection_id, ledger.c.direction == direction
+    )
+    return int(database.execute(query).scalar_one())
+
+
+def _check_packages(database: Database, run: Run) -> None:
+    ledger = tables.package
+    query = select(func.count(), func.max(ledger.c.parts)).where(ledger.c.run_seq == run.seq)
+    written, parts = database.execute(query).one()
+    if not written or written != parts:
+        raise FatalError(
+            f"Run {run.run_id} of {run.connection.id} has {written} of {parts or 'its'} packages "
+            "written: clear its task upsert before report."
+        )
+
+
+def _record(database: Database, run: Run, done: Report, now: datetime) -> None:
+    values = {**done.counts.as_dict(), "unique_received": done.unique_received}
+    close = update(tables.run).where(tables.run.c.seq == run.seq)
+    database.execute(close.values(state=SUCCEEDED, finished_at=now, **values))
+
+
+def _recorded(database: Database, run: Run) -> Report:
+    names = list(FateCounts.__dataclass_fields__)
+    columns = [tables.run.c[name] for name in [*names, "unique_received"]]
+    row = database.execute(select(*columns).where(tables.run.c.seq == run.seq)).one()
+    return Report(FateCounts(*row[:-1]), row[-1])

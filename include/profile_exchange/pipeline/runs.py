@@ -1,0 +1,158 @@
+"""Runs: opening one, finding it again from a later task, and who may write.
+
+A connection has one pen. The run that starts last takes it; a package is written only while
+its run holds the pen. Writers lock the pen's row in share mode and a run that starts updates
+it, so a new run waits for packages being written and old runs cannot write any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert_into
+
+from profile_exchange.domain.connection import Connection, ImportGoal
+from profile_exchange.domain.errors import FatalError, RunOvertaken
+from profile_exchange.pipeline.plan import Plan
+from profile_exchange.store import tables
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.staging import Staging, staging
+
+RUNNING = "running"
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of an import, as its steps see it."""
+
+    connection: Connection
+    run_id: str
+    seq: int
+    state: str
+    plan: Plan
+    store_url: str
+
+    @property
+    def goal(self) -> ImportGoal:
+        """The connection's import goal."""
+        return import_goal(self.connection)
+
+    @property
+    def staging(self) -> Staging:
+        """The run's staging tables."""
+        return staging(self.seq)
+
+    @property
+    def engine(self) -> Engine:
+        """The importing tenant's database."""
+        return engine_for(self.store_url)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was reported: then its staging is gone and steps have no work left."""
+        return self.state == SUCCEEDED
+
+
+def import_goal(connection: Connection) -> ImportGoal:
+    """The import goal of a connection that must have one."""
+    if connection.importing is None:
+        raise FatalError(
+            f"Connection {connection.id} does not import anything: give it an import goal."
+        )
+    return connection.importing
+
+
+def open_run(
+    database: Database, connection: Connection, run_id: str, plan: Plan, now: datetime
+) -> int:
+    """Start a run, or start it over, and take the pen. Returns its sequence number.
+
+    Staging of earlier runs of the connection is dropped: only the newest run may still write.
+    A run that starts over is a new attempt with a row of its own; what the earlier attempt
+    did stays on record.
+    """
+    for seq in _with_staging(database, connection.id):
+        staging(seq).drop(database)
+    close = (
+        update(tables.run)
+        .where(tables.run.c.connection == connection.id, tables.run.c.state == RUNNING)
+        .values(state=FAILED, finished_at=now)
+    )
+    database.execute(close)
+    opened = (
+        insert(tables.run)
+        .values(
+            connection=connection.id,
+            run_id=run_id,
+            state=RUNNING,
+            started_at=now,
+            plan=plan.as_json(),
+        )
+        .returning(tables.run.c.seq)
+    )
+    seq = int(database.execute(opened).scalar_one())
+    _take_pen(database, connection.id, seq, now)
+    staging(seq).create(database)
+    return seq
+
+
+def _with_staging(database: Database, connection_id: str) -> list[int]:
+    """Runs of a connection whose staging tables may exist."""
+    query = select(tables.run.c.seq).where(
+        tables.run.c.connection == connection_id,
+        func.to_regclass(func.concat("exchange.staged_", tables.run.c.seq)).is_not(None),
+    )
+    return [int(seq) for seq in database.execute(query).scalars()]
+
+
+def _take_pen(database: Database, connection_id: str, seq: int, now: datetime) -> None:
+    taken: dict[str, Any] = {"run_seq": seq, "taken_at": now}
+    statement = upsert_into(tables.pen).values(connection=connection_id, **taken)
+    database.execute(statement.on_conflict_do_update(index_elements=["connection"], set_=taken))
+
+
+def hold_pen(database: Database, run: Run) -> None:
+    """Keep other runs from taking the pen until this transaction ends.
+
+    Raises `RunOvertaken` when another run has it already.
+    """
+    query = (
+        select(tables.pen.c.run_seq)
+        .where(tables.pen.c.connection == run.connection.id)
+        .with_for_update(read=True)
+    )
+    holder = database.execute(query).scalar_one_or_none()
+    if holder != run.seq:
+        raise RunOvertaken(
+            f"Run {run.run_id} of {run.connection.id} may not write: a newer run has started "
+            "since. Nothing of this package was written; trigger a new run."
+        )
+
+
+def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
+    """The run that authenticate opened. Raises `FatalError` when there is none."""
+    query = select(tables.run.c.seq, tables.run.c.state, tables.run.c.plan).where(
+        tables.run.c.connection == connection.id, tables.run.c.run_id == run_id
+    )
+    query = query.order_by(tables.run.c.seq.desc()).limit(1)
+    with engine_for(store_url).connect() as database:
+        found = database.execute(query).one_or_none()
+    if found is None:
+        raise FatalError(
+            f"Run {run_id} of {connection.id} is not known to the profile store: "
+            "clear its task authenticate, or trigger a new run."
+        )
+    return Run(
+        connection=connection,
+        run_id=run_id,
+        seq=found.seq,
+        state=found.state,
+        plan=Plan.from_json(found.plan),
+        store_url=store_url,
+    )

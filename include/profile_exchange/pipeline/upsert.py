@@ -1,0 +1,323 @@
+"""Upsert: one package of a run into our profiles, with its ledger, in one transaction.
+
+The transaction reads one snapshot (repeatable read): if another connection writes the same
+profile meanwhile, PostgreSQL refuses the later of the two, and the package is tried again on
+what is there then. Repeating a committed package does nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Numeric,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy import Connection as Database
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlalchemy.exc import DBAPIError
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from profile_exchange.domain.connection import Strategy
+from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.packages import IdRange
+from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
+from profile_exchange.pipeline.merging import merged
+from profile_exchange.pipeline.runs import Run, hold_pen
+from profile_exchange.pipeline.settling import settle, settled
+from profile_exchange.pipeline.targets import prepare_targets
+from profile_exchange.store import tables
+from profile_exchange.store.database import store_errors
+from profile_exchange.store.identifiers import identifiers_of
+from profile_exchange.store.tables import profile
+
+#: PostgreSQL's codes for "somebody else was first, try again".
+_TRY_AGAIN = {"40001", "40P01"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one package did: profiles of each fate among those received in its id range."""
+
+    received: int
+    created: int
+    modified: int
+    unchanged: int
+
+
+def _lost_a_race(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in _TRY_AGAIN
+
+
+@retry(
+    retry=retry_if_exception(_lost_a_race),
+    wait=wait_random_exponential(multiplier=0.05, max=2),
+    stop=stop_after_attempt(12),
+    reraise=True,
+)
+def upsert(run: Run, package: IdRange, now: datetime) -> Written:
+    """Write one package and its ledger entry, unless that has been done."""
+    engine = run.engine.execution_options(isolation_level="REPEATABLE READ")
+    with store_errors(run.store_url), engine.begin() as database:
+        if done := _already_written(database, run, package):
+            return done
+        hold_pen(database, run)
+        prepare_targets(database, run, now)
+        _withhold_withdrawn(database, run, package)
+        created = _create(database, run, package, now)
+        modified = _modify(database, run, package, now)
+        unchanged = _leave(database, run, package)
+        _remember_contributions(database, run, package)
+        received = _remember_received(database, run, package, now)
+        written = Written(received, created, modified, unchanged)
+        _enter(database, run, package, written, now)
+        return written
+
+
+def _already_written(database: Database, run: Run, package: IdRange) -> Written | None:
+    ledger = tables.package
+    query = select(
+        ledger.c.received, ledger.c.created, ledger.c.modified, ledger.c.unchanged
+    ).where(ledger.c.run_seq == run.seq, ledger.c.part == package.part)
+    found = database.execute(query).one_or_none()
+    return Written(*found) if found else None
+
+
+def _in(package: IdRange, profile_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    return profile_id.between(package.first, package.last)
+
+
+def _on_the_way(run: Run, package: IdRange) -> Subquery:
+    """The mapped profiles of a package that have no fate yet."""
+    mapped = run.staging.mapped
+    query = select(mapped).where(_in(package, mapped.c.profile_id), ~settled(run.staging, mapped))
+    return query.subquery("mapped")
+
+
+def _withhold_withdrawn(database: Database, run: Run, package: IdRange) -> None:
+    """Judge consent again, inside the transaction that writes (SEMANTICS, Consent 3)."""
+    if run.connection.objectives:
+        objectives = objectives_of(database, run)
+        withdrawn = without_consent(run, _on_the_way(run, package), objectives)
+        profiles = withdrawn.subquery("withdrawn")
+        settle(database, run.staging, profiles, Fate.WITHHELD, Reason.CONSENT_WITHDRAWN)
+
+
+def _modify(database: Database, run: Run, package: IdRange, now: datetime) -> int:
+    mapped = _on_the_way(run, package)
+    contributions = _contributions(run, mapped)
+    source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
+    for contribution, same in contributions.values():
+        source = source.outerjoin(contribution, same)
+    joined = {target: contribution for target, (contribution, _) in contributions.items()}
+    after = merged(profile.c.properties, mapped, run.goal.mappings, joined)
+    computed = (
+        select(
+            mapped.c.profile_id,
+            mapped.c.target_id,
+            profile.c.properties.label("before"),
+            after.label("after"),
+        )
+        .select_from(source)
+        .where(~mapped.c.is_new)
+        # Keeps the planner from computing the new value twice, for the test and for the write.
+        .offset(0)
+        .subquery("computed")
+    )
+    written = (
+        update(profile)
+        .where(profile.c.id == computed.c.target_id)
+        .where(computed.c.after.is_distinct_from(computed.c.before))
+        .values(properties=computed.c.after, modified_at=now)
+        .returning(computed.c.profile_id)
+        .cte("written")
+    )
+    return settle(database, run.staging, written, Fate.MODIFIED, Reason.WRITTEN)
+
+
+def _contributions(run: Run, mapped: Subquery) -> dict[str, tuple[FromClause, ColumnElement[bool]]]:
+    """For each summed target: the last contribution of the same source profile, and its join."""
+    found: dict[str, tuple[FromClause, ColumnElement[bool]]] = {}
+    for mapping in run.goal.mappings:
+        if mapping.strategy is Strategy.SUM:
+            last = tables.contribution.alias()
+            same = and_(
+                last.c.connection == run.connection.id,
+                last.c.property_id == mapping.target,
+                last.c.source_property == mapping.source,
+                last.c.source_id == mapped.c.profile_id,
+                last.c.target_id == mapped.c.target_id,
+            )
+            found[mapping.target] = (last, same)
+    return found
+
+
+def _leave(database: Database, run: Run, package: IdRange) -> int:
+    """What is left: ours that already are as they should be, and ours that are gone."""
+    mapped = _on_the_way(run, package)
+    here = select(mapped.c.profile_id).join_from(
+        mapped, profile, profile.c.id == mapped.c.target_id
+    )
+    same = here.subquery("same")
+    unchanged = settle(database, run.staging, same, Fate.UNCHANGED, Reason.SAME)
+    gone = select(_on_the_way(run, package).c.profile_id).subquery("gone")
+    settle(database, run.staging, gone, Fate.UNMATCHED, Reason.NO_MATCH)
+    return unchanged
+
+
+def _create(database: Database, run: Run, package: IdRange, now: datetime) -> int:
+    if not run.goal.links:
+        return 0
+    mapped = _on_the_way(run, package)
+    rows = _new_profiles(run, mapped, now)
+    names = [column.name for column in profile.columns]
+    made = (
+        insert_into(profile)
+        .from_select(names, rows)
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(profile.c.id)
+        .cte("made")
+    )
+    new = (
+        select(mapped.c.profile_id)
+        .join_from(mapped, made, made.c.id == mapped.c.target_id)
+        .subquery("new")
+    )
+    created = settle(database, run.staging, new, Fate.CREATED, Reason.WRITTEN)
+    if created:
+        _identify(database, run, package)
+    return created
+
+
+def _new_profiles(run: Run, mapped: Subquery, now: datetime) -> Select[Any]:
+    staged = run.staging.staged
+    row = and_(staged.c.profile_id == mapped.c.profile_id, staged.c.segment == mapped.c.segment)
+    nobody = select(tables.contribution).where(literal(False)).subquery()
+    empty: dict[str, FromClause] = {
+        m.target: nobody for m in run.goal.mappings if m.strategy is Strategy.SUM
+    }
+    source: FromClause = mapped.join(staged, row)
+    if empty:
+        source = source.outerjoin(nobody, literal(True))
+    properties = merged(_identifiers(run, staged), mapped, run.goal.mappings, empty)
+    return (
+        select(
+            mapped.c.target_id,
+            literal(now),
+            literal(now),
+            staged.c.privacy_legislation,
+            staged.c.consented_objectives,
+            staged.c.refused_objectives,
+            properties,
+        )
+        .select_from(source)
+        .where(mapped.c.is_new)
+    )
+
+
+def _identifiers(run: Run, staged: FromClause) -> ColumnElement[Any]:
+    """``{our identifier: values}`` of all linked identifiers that a profile came with."""
+    pairs = {pair.ours: pair.theirs for link in run.goal.links for pair in link}
+    arguments: list[ColumnElement[Any]] = []
+    for ours, theirs in pairs.items():
+        arguments.extend([cast(literal(ours), Text), staged.c.properties[theirs]])
+    return cast(func.jsonb_strip_nulls(func.jsonb_build_object(*arguments)), JSONB)
+
+
+def _identify(database: Database, run: Run, package: IdRange) -> None:
+    """Enter the unique identifiers of the profiles that this package created."""
+    mapped, fate = run.staging.mapped, run.staging.fate
+    new = (
+        select(profile.c.id, profile.c.properties)
+        .join_from(profile, mapped, mapped.c.target_id == profile.c.id)
+        .join(fate, fate.c.profile_id == mapped.c.profile_id)
+        .where(_in(package, mapped.c.profile_id), fate.c.fate == Fate.CREATED.value)
+        .subquery("new")
+    )
+    names = ["property_id", "value", "profile_id"]
+    rows = insert_into(tables.profile_identifier).from_select(names, identifiers_of(new))
+    database.execute(rows.on_conflict_do_nothing())
+
+
+def _remember_contributions(database: Database, run: Run, package: IdRange) -> None:
+    """Remember what each source profile has contributed, for the difference next time."""
+    mapped, fate = run.staging.mapped, run.staging.fate
+    counted = [Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value]
+    for mapping in run.goal.mappings:
+        if mapping.strategy is not Strategy.SUM:
+            continue
+        amount = mapped.c.sums.op("->>", return_type=Text())(cast(literal(mapping.target), Text))
+        rows = (
+            select(
+                literal(run.connection.id),
+                literal(mapping.target),
+                mapped.c.profile_id,
+                literal(mapping.source),
+                mapped.c.target_id,
+                cast(amount, Numeric),
+            )
+            .join_from(mapped, fate, fate.c.profile_id == mapped.c.profile_id)
+            .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(counted))
+            .where(amount.isnot(None))
+        )
+        ledger = tables.contribution
+        names = [
+            *("connection", "property_id", "source_id"),
+            *("source_property", "target_id", "amount"),
+        ]
+        entry = insert_into(ledger).from_select(names, rows)
+        new = entry.excluded
+        changed = entry.on_conflict_do_update(
+            constraint=ledger.primary_key,
+            set_={"target_id": new.target_id, "amount": new.amount},
+            where=(ledger.c.amount != new.amount) | (ledger.c.target_id != new.target_id),
+        )
+        database.execute(changed)
+
+
+def _remember_received(database: Database, run: Run, package: IdRange, now: datetime) -> int:
+    """Enter the received profiles into the ledger of unique ones. Returns how many there were."""
+    fate, ledger = run.staging.fate, tables.exchanged_profile
+    known = (
+        select(ledger.c.profile_id)
+        .where(ledger.c.connection == run.connection.id, ledger.c.direction == "received")
+        .where(ledger.c.profile_id == fate.c.profile_id)
+        .exists()
+    )
+    rows = (
+        select(literal(run.connection.id), literal("received"), fate.c.profile_id, literal(now))
+        .where(_in(package, fate.c.profile_id), ~known)
+        .order_by(fate.c.profile_id)
+    )
+    names = ["connection", "direction", "profile_id", "first_at"]
+    database.execute(insert_into(ledger).from_select(names, rows).on_conflict_do_nothing())
+    counted = select(func.count()).select_from(fate).where(_in(package, fate.c.profile_id))
+    return int(database.execute(counted).scalar_one())
+
+
+def _enter(database: Database, run: Run, package: IdRange, written: Written, now: datetime) -> None:
+    entry = insert(tables.package).values(
+        run_seq=run.seq,
+        part=package.part,
+        parts=package.parts,
+        received=written.received,
+        created=written.created,
+        modified=written.modified,
+        unchanged=written.unchanged,
+        committed_at=now,
+    )
+    database.execute(entry)

@@ -1,0 +1,283 @@
+"""Validate: Great Expectations over the values of the profiles that are still on their way.
+
+The values are laid out as a table, a column for each property and a row for each profile (more
+where a property has several values). Great Expectations first only says yes or no for each
+expectation; for those that fail, the rows are found by a query built on Great Expectations' own
+condition, inside the database. No value leaves it: quarantine keeps a fingerprint.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Engine,
+    MetaData,
+    Numeric,
+    Select,
+    SmallInteger,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    true,
+)
+from sqlalchemy import Connection as Database
+from sqlalchemy.dialects.postgresql import UUID, distinct_on
+from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlalchemy.schema import CreateTable, DropTable
+
+from profile_exchange.domain.errors import ConfigurationError, LimitExceeded
+from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.identifiers import BLANKS
+from profile_exchange.domain.properties import VALUE_PATTERNS
+from profile_exchange.pipeline.expectations import (
+    CheckedProperty,
+    PlannedExpectation,
+    checked_properties,
+    expectations,
+)
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.store.staging import SCHEMA, analyze
+from profile_exchange.store.tables import quarantine
+
+log = logging.getLogger(__name__)
+
+FINGERPRINT_CHARACTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """How many expectations were run, how many failed, and how many profiles they rejected."""
+
+    expectations: int
+    failed: int
+    rejected: int
+
+
+def validate(run: Run, now: datetime) -> Validation:
+    """Reject the profiles that break an expectation. Raises `LimitExceeded` for the run's own.
+
+    Expectations about the whole run (a mean, a count) cannot reject a profile: when one does
+    not hold, the run stops before anything is written.
+    """
+    if run.finished:
+        return Validation(0, 0, 0)
+    properties = checked_properties(run.goal, run.plan)
+    planned = expectations(run.goal, properties)
+    values = _values_table(run.seq, properties)
+    with run.engine.begin() as database:
+        take_back(database, run.staging, [Reason.EXPECTATION])
+        mine = quarantine.c.run_seq == run.seq, quarantine.c.reason == Reason.EXPECTATION.value
+        database.execute(delete(quarantine).where(*mine))
+        _lay_out(database, run, values, properties)
+    try:
+        broken = _broken(run.engine, values, planned)
+        with run.engine.begin() as database:
+            for expectation, condition in broken:
+                _quarantine(database, run, values, expectation, condition, now)
+            rejected = _settle_quarantined(database, run)
+    finally:
+        with run.engine.begin() as database:
+            database.execute(DropTable(values, if_exists=True))
+    return Validation(len(planned), len(broken), rejected)
+
+
+def _values_table(seq: int, properties: Sequence[CheckedProperty]) -> Table:
+    columns: list[Column[Any]] = [
+        Column("profile_id", UUID(as_uuid=True), nullable=False),
+        Column("ordinal", SmallInteger, nullable=False),
+    ]
+    for checked in properties:
+        columns.append(Column(checked.raw, Text))
+        if checked.numeric:
+            columns.append(Column(checked.column, Numeric))
+    # Unlogged: it can be laid out again from staging, and does not outlive the step.
+    return Table(f"values_{seq:d}", MetaData(schema=SCHEMA), *columns, prefixes=["unlogged"])
+
+
+def _lay_out(
+    database: Database, run: Run, values: Table, properties: Sequence[CheckedProperty]
+) -> None:
+    database.execute(DropTable(values, if_exists=True))
+    database.execute(CreateTable(values))
+    names = [column.name for column in values.columns]
+    first = _rows(run, properties, literal(1, SmallInteger))
+    database.execute(insert(values).from_select(names, first))
+    if properties:
+        longest = func.greatest(*(_length(run, checked) for checked in properties))
+        each = func.generate_series(2, longest).table_valued("ordinal").render_derived()
+        more = _rows(run, properties, each.c.ordinal).join(each, true()).where(longest > 1)
+        database.execute(insert(values).from_select(names, more))
+    analyze(database, values)
+
+
+def _rows(
+    run: Run, properties: Sequence[CheckedProperty], ordinal: ColumnElement[int]
+) -> Select[Any]:
+    staged, matched = run.staging.staged, run.staging.matched
+    columns: list[ColumnElement[Any]] = [matched.c.profile_id, ordinal]
+    for checked in properties:
+        value = staged.c.properties[checked.id].op("->>", return_type=Text())(ordinal - 1)
+        text = func.btrim(value, BLANKS) if checked.filter_type in VALUE_PATTERNS else value
+        columns.append(text)
+        if checked.numeric:
+            # CASE is the one place where SQL promises not to cast before it has looked.
+            is_number = text.regexp_match(VALUE_PATTERNS[checked.filter_type])
+            columns.append(case((is_number, cast(text, Numeric)), else_=null()))
+    row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
+    return (
+        select(*columns)
+        .select_from(matched.join(staged, row))
+        .where(~settled(run.staging, matched))
+    )
+
+
+def _length(run: Run, checked: CheckedProperty) -> ColumnElement[int]:
+    return func.coalesce(func.jsonb_array_length(run.staging.staged.c.properties[checked.id]), 0)
+
+
+def _broken(
+    engine: Engine, values: Table, planned: Sequence[PlannedExpectation]
+) -> list[tuple[PlannedExpectation, ColumnElement[bool]]]:
+    """The expectations that do not hold, each with the condition of the rows that break it."""
+    if not planned:
+        return []
+    validator = _validator(engine, values)
+    configurations = [_configuration(expectation) for expectation in planned]
+    results = validator.graph_validate(
+        configurations=configurations,
+        runtime_configuration={"result_format": {"result_format": "BOOLEAN_ONLY"}},
+    )
+    broken = []
+    for expectation, configuration, result in zip(planned, configurations, results, strict=True):
+        if _raised(result.exception_info):
+            raise ConfigurationError(
+                f"Expectation {expectation.type} on {expectation.property_id or 'the run'} cannot "
+                "be evaluated: compare its kwargs with Great Expectations' documentation."
+            )
+        if not result.success:
+            condition = _condition(validator, expectation, configuration)
+            broken.append((expectation, condition))
+    return broken
+
+
+def _validator(engine: Engine, values: Table) -> Any:
+    # Great Expectations takes seconds to import, and only this step needs it.
+    from great_expectations.core.batch import Batch
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import (
+        SqlAlchemyExecutionEngine,
+    )
+    from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+    from great_expectations.validator.validator import Validator
+
+    execution_engine = SqlAlchemyExecutionEngine(engine=engine)
+    data = SqlAlchemyBatchData(
+        execution_engine=execution_engine, schema_name=SCHEMA, table_name=values.name
+    )
+    execution_engine.load_batch_data(values.name, data)
+    # What the signature of Batch leaves out, SQL batches being among what it takes.
+    untyped: Any = data
+    validator = Validator(execution_engine=execution_engine, batches=[Batch(data=untyped)])
+    validator.metrics_calculator.show_progress_bars = False
+    return validator
+
+
+def _configuration(expectation: PlannedExpectation) -> Any:
+    from great_expectations.expectations.expectation_configuration import (
+        ExpectationConfiguration,
+    )
+
+    return ExpectationConfiguration(type=expectation.type, kwargs=dict(expectation.kwargs))
+
+
+def _raised(exception_info: dict[str, Any]) -> bool:
+    """Whether evaluating failed; Great Expectations nests this by metric when several did."""
+    if "raised_exception" in exception_info:
+        return bool(exception_info["raised_exception"])
+    return any(_raised(info) for info in exception_info.values() if isinstance(info, dict))
+
+
+def _condition(
+    validator: Any, expectation: PlannedExpectation, configuration: Any
+) -> ColumnElement[bool]:
+    """Great Expectations' own SQL condition for a row that breaks an expectation."""
+    from great_expectations.expectations.registry import get_metric_kwargs
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+
+    metric = getattr(configuration.to_domain_obj(), "map_metric", None)
+    if metric is None:
+        raise LimitExceeded(
+            f"Expectation {expectation.type} on {expectation.property_id or 'the run'} does not "
+            "hold for the profiles of this run, so nothing was written. Look at what the other "
+            "tenant exposes now, or change the expectation."
+        )
+    name = f"{metric}.condition"
+    kwargs = get_metric_kwargs(name, configuration=configuration, runtime_configuration={})
+    wanted = MetricConfiguration(
+        name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]
+    )
+    condition: ColumnElement[bool] = validator.get_metric(wanted)[0]
+    if expectation.kwargs.get("row_condition"):
+        # The condition leaves out which rows it is for.
+        engine = validator.execution_engine
+        where: Callable[..., Any] = engine.get_domain_records
+        return and_(condition, where(kwargs["metric_domain_kwargs"]).whereclause)
+    return condition
+
+
+def _quarantine(
+    database: Database,
+    run: Run,
+    values: Table,
+    expectation: PlannedExpectation,
+    condition: ColumnElement[bool],
+    now: datetime,
+) -> None:
+    shown = values.c.get(expectation.property_id)
+    text = cast(shown, Text) if shown is not None else literal("")
+    digest = func.encode(func.sha256(func.convert_to(text, "UTF8")), "hex")
+    rows = (
+        select(
+            literal(run.seq),
+            values.c.profile_id,
+            literal(expectation.property_id),
+            literal(expectation.type),
+            literal(Reason.EXPECTATION.value),
+            func.coalesce(func.left(digest, FINGERPRINT_CHARACTERS), ""),
+            literal(now),
+        )
+        .ext(distinct_on(values.c.profile_id))
+        .where(condition)
+        .order_by(values.c.profile_id, values.c.ordinal)
+    )
+    columns = [
+        *("run_seq", "profile_id", "property_id", "rule"),
+        *("reason", "fingerprint", "quarantined_at"),
+    ]
+    kept = insert_into(quarantine).from_select(columns, rows).on_conflict_do_nothing()
+    number = database.execute(kept).rowcount
+    log.info("%s on %s: %d profiles", expectation.type, expectation.property_id, number)
+
+
+def _settle_quarantined(database: Database, run: Run) -> int:
+    mine = and_(
+        quarantine.c.run_seq == run.seq,
+        quarantine.c.reason == Reason.EXPECTATION.value,
+    )
+    rejected = select(quarantine.c.profile_id).distinct().where(mine).subquery("broke_a_rule")
+    return settle(database, run.staging, rejected, Fate.REJECTED, Reason.EXPECTATION)

@@ -1,0 +1,115 @@
+"""The staging tables of one run: ``exchange.<kind>_<seq>``, made when it starts.
+
+A table of its own for each run needs no index to find a run's rows, has statistics of its own,
+and is dropped in an instant. They are logged tables: what was pulled survives a crash.
+
+- ``staged``: profiles as they came, one row for each segment they came in;
+- ``matched``: the profiles that are still on their way, and which of ours they match;
+- ``mapped``: what would be written to ours, by strategy;
+- ``fate``: profiles that are settled; its primary key is why nobody has two fates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.schema import CreateTable, DropTable
+
+SCHEMA = "exchange"
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The four staging tables of one run."""
+
+    staged: Table
+    matched: Table
+    mapped: Table
+    fate: Table
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All of them, in the order in which a run fills them."""
+        return (self.staged, self.matched, self.mapped, self.fate)
+
+    def create(self, connection: Connection) -> None:
+        """Make the tables that do not exist yet."""
+        for table in self.tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+
+    def drop(self, connection: Connection) -> None:
+        """Drop the tables that exist."""
+        for table in self.tables:
+            connection.execute(DropTable(table, if_exists=True))
+
+    def drop_profiles(self, connection: Connection) -> None:
+        """Drop all but the fates: the other tenant's data goes, what became of it stays."""
+        for table in (self.staged, self.matched, self.mapped):
+            connection.execute(DropTable(table, if_exists=True))
+
+
+@lru_cache(maxsize=256)
+def staging(seq: int) -> Staging:
+    """The staging tables of the run with this sequence number, always the same objects."""
+    metadata = MetaData(schema=SCHEMA)
+    return Staging(
+        staged=Table(
+            f"staged_{seq:d}",
+            metadata,
+            Column("profile_id", UUID(as_uuid=True), nullable=False),
+            Column("part", SmallInteger, nullable=False),
+            Column("segment", SmallInteger, nullable=False),
+            Column("created_at", DateTime(timezone=True)),
+            Column("privacy_legislation", Text, nullable=False),
+            Column("consented_objectives", ARRAY(Text), nullable=False),
+            Column("refused_objectives", ARRAY(Text), nullable=False),
+            Column("properties", JSONB, nullable=False),
+        ),
+        matched=Table(
+            f"matched_{seq:d}",
+            metadata,
+            Column("profile_id", UUID(as_uuid=True), nullable=False),
+            Column("segment", SmallInteger, nullable=False),
+            Column("target_id", UUID(as_uuid=True), nullable=False),
+            Column("is_new", Boolean, nullable=False),
+        ),
+        mapped=Table(
+            f"mapped_{seq:d}",
+            metadata,
+            Column("profile_id", UUID(as_uuid=True), nullable=False),
+            Column("segment", SmallInteger, nullable=False),
+            Column("target_id", UUID(as_uuid=True), nullable=False),
+            Column("is_new", Boolean, nullable=False),
+            Column("replacements", JSONB),
+            Column("defaults", JSONB),
+            Column("additions", JSONB),
+            Column("removals", JSONB),
+            Column("sums", JSONB),
+        ),
+        fate=Table(
+            f"fate_{seq:d}",
+            metadata,
+            Column("profile_id", UUID(as_uuid=True), primary_key=True),
+            Column("fate", Text, nullable=False),
+            Column("reason", Text, nullable=False),
+        ),
+    )
+
+
+def analyze(connection: Connection, table: Table) -> None:
+    """Refresh a table's statistics, so that the next step's plan fits what is in it."""
+    preparer = connection.dialect.identifier_preparer
+    connection.execute(text(f"analyze {preparer.format_table(table)}"))

@@ -1,0 +1,51 @@
+"""What it takes to reach another tenant: where it is, and key and secret."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from profile_exchange.domain.errors import ConfigurationError, WrongHost
+
+
+@dataclass(frozen=True, slots=True)
+class TenantCredentials:
+    """Consumer key and secret of another tenant, and the one place they may be sent to.
+
+    ``host`` is the tenant's host name; ``base_url`` is where it is reached, normally
+    ``https://<host>``. The secret shows in no representation.
+    """
+
+    host: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    base_url: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.base_url:
+            object.__setattr__(self, "base_url", f"https://{self.host}")
+        parts = urlsplit(self.base_url)
+        if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
+            return
+        if parts.scheme != "https":
+            raise ConfigurationError(
+                f"The credentials for {self.host} lead to {parts.scheme}://{parts.hostname}: "
+                "plain HTTP is for loopback only; use an https address."
+            )
+
+    def check_host(self, configured: str) -> TenantCredentials:
+        """Return these credentials, or raise `WrongHost` if they are another tenant's."""
+        if self.host.lower() != configured.lower():
+            raise WrongHost(
+                f"The credentials are for {self.host}, but the connection's partner is "
+                f"{configured}: correct partner.host, or the host of the Airflow connection."
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

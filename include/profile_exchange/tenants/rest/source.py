@@ -1,0 +1,99 @@
+"""A `Source` over REST API v2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import msgspec
+
+from profile_exchange.domain.errors import SourceUnavailable
+from profile_exchange.domain.properties import ProfileProperty
+from profile_exchange.pipeline.ports import ExposedSegment
+from profile_exchange.pipeline.received import Page
+from profile_exchange.tenants.rest.client import Query, RestClient
+from profile_exchange.tenants.rest.wire import (
+    WireLinks,
+    WireProperties,
+    WireSegments,
+    read,
+    read_profiles,
+)
+
+LIST_PAGE = 200
+
+
+class RestSource:
+    """The other tenant, read over its REST API v2. ``page_size`` is in profiles."""
+
+    def __init__(self, client: RestClient, page_size: int = 1000) -> None:
+        self._client = client
+        self._page_size = page_size
+
+    def authenticate(self) -> None:
+        """Prove that key and secret are accepted."""
+        self._client.authenticate()
+
+    def segments(self) -> Sequence[ExposedSegment]:
+        """Every segment that is exposed to us."""
+        pages = self._listed("/segments", WireSegments, lambda page: page.segments)
+        return [segment.to_port() for segment in pages]
+
+    def properties(self) -> Sequence[ProfileProperty]:
+        """Every profile property that is exposed to us."""
+        path = "/profileProperties"
+        pages = self._listed(path, WireProperties, lambda page: page.profile_properties)
+        return [known.to_domain() for known in pages]
+
+    def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
+        """Cursors to ``parts`` id ranges, offered as links of rel ``range``; else None."""
+        query = [("count", "1"), ("expand", "ranges"), ("ranges", str(parts))]
+        path = _profiles_path(segment)
+        found: WireLinks = self._client.get(path, query, lambda body: _read_links(body, path))
+        cursors = [_cursor_in(link.href) for link in found.links if link.rel == "range"]
+        return cursors if len(cursors) == parts and all(cursors) else None
+
+    def page(self, segment: str, cursor: str | None, properties: Sequence[str]) -> Page:
+        """One page of the profiles of a segment."""
+        query: Query = [("cursor", cursor or "*"), ("count", str(self._page_size))]
+        query += [("profileProperty", name) for name in properties]
+        path = _profiles_path(segment)
+        page: Page = self._client.get(path, query, lambda body: _read_page(body, path))
+        return page
+
+    def _listed(
+        self, path: str, shape: type[Any], items: Callable[[Any], list[Any]]
+    ) -> Iterator[Any]:
+        """All items of a listing that is paged by ``startIndex``."""
+        start = 0
+        while True:
+            query = [("count", str(LIST_PAGE)), ("startIndex", str(start))]
+            page = self._client.get(path, query, lambda body: read(body, shape, path))
+            found = items(page)
+            yield from found
+            start += len(found)
+            if not found or start >= (page.total_results or 0):
+                return
+
+
+def _profiles_path(segment: str) -> str:
+    return f"/segments/{quote(segment, safe='')}/profiles"
+
+
+def _read_links(body: bytes, path: str) -> WireLinks:
+    try:
+        return msgspec.json.decode(body, type=WireLinks)
+    except msgspec.DecodeError:
+        return WireLinks()
+
+
+def _read_page(body: bytes, path: str) -> Page:
+    if not body.rstrip().endswith(b"}"):
+        raise SourceUnavailable(f"The answer to {path} broke off; asking for the page again.")
+    return read_profiles(body, path)
+
+
+def _cursor_in(href: str) -> str:
+    found = parse_qs(urlsplit(href).query).get("cursor", [""])
+    return found[0]

@@ -1,0 +1,233 @@
+"""A whole exchange in a test: two small tenants, a connection, and the real steps between them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from profile_exchange.config.connection_spec import ConnectionSpec
+from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.properties import FilterType, ProfileProperty
+from profile_exchange.pipeline.authenticate import authenticate
+from profile_exchange.pipeline.filter_by_consent import filter_by_consent
+from profile_exchange.pipeline.gate import gate
+from profile_exchange.pipeline.join import join
+from profile_exchange.pipeline.map_properties import map_properties
+from profile_exchange.pipeline.ports import ExposedSegment
+from profile_exchange.pipeline.pull import pull, requests_for
+from profile_exchange.pipeline.received import Page, PropertyValues, ReceivedProfile
+from profile_exchange.pipeline.report import Report, report
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.upsert import upsert
+from profile_exchange.pipeline.validate import validate
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.identifiers import identifiers_of
+from profile_exchange.store.tables import (
+    objective,
+    profile,
+    profile_identifier,
+    profile_property,
+)
+from sqlalchemy import insert, select
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+EVERYBODY = "everybody"
+
+
+def profile_id(name: object) -> uuid.UUID:
+    """A UUID for a short name; whole numbers keep their order as ids."""
+    if isinstance(name, int):
+        return uuid.UUID(int=name << 96)
+    return uuid.uuid5(uuid.NAMESPACE_OID, str(name))
+
+
+@dataclass
+class InMemorySource:
+    """Another tenant, as the pipeline's `Source` port describes it, with small pages."""
+
+    profiles: Sequence[Mapping[str, Any]]
+    known: Sequence[ProfileProperty]
+    segment_ids: Sequence[str] = (EVERYBODY,)
+    page_size: int = 2
+    ranged: bool = True
+
+    def authenticate(self) -> None:
+        """Everybody is let in."""
+
+    def segments(self) -> Sequence[ExposedSegment]:
+        return [ExposedSegment(name, name, len(self.profiles)) for name in self.segment_ids]
+
+    def properties(self) -> Sequence[ProfileProperty]:
+        return self.known
+
+    def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
+        space = 1 << 128
+        starts = [(k * space // parts, (k + 1) * space // parts) for k in range(parts)]
+        return [f"{first}-{end}" for first, end in starts] if self.ranged else None
+
+    def page(self, segment: str, cursor: str | None, properties: Sequence[str]) -> Page:
+        first, end = map(int, (cursor or f"0-{1 << 128}").split("-"))
+        chosen = sorted(
+            (profile_id(p["id"]).int, p)
+            for p in self.profiles
+            if segment in p.get("segments", [EVERYBODY]) and first <= profile_id(p["id"]).int < end
+        )
+        page = chosen[: self.page_size]
+        more = chosen[self.page_size :]
+        cursor = f"{more[0][0]}-{end}" if more else None
+        return Page([_received(p, properties) for _, p in page], [], cursor)
+
+
+def _received(given: Mapping[str, Any], properties: Sequence[str]) -> ReceivedProfile:
+    values = _properties(given)
+    if "modified" in given and "lastmodifieddate" in properties:
+        values["lastmodifieddate"] = [str(given["modified"])]
+    return ReceivedProfile(
+        id=str(profile_id(given["id"])),
+        creation_date=NOW,
+        privacy_legislation=given.get("zone"),
+        consented_objectives=given.get("consented"),
+        refused_objectives=given.get("refused"),
+        properties=[
+            PropertyValues(key, value) for key, value in values.items() if key in properties
+        ],
+    )
+
+
+_ENVELOPE = {"id", "segments", "zone", "consented", "refused", "modified"}
+
+
+def _properties(given: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {
+        key: [str(v) for v in value] if isinstance(value, list) else [str(value)]
+        for key, value in given.items()
+        if key not in _ENVELOPE
+    }
+
+
+def described(types: Mapping[str, str]) -> list[ProfileProperty]:
+    """Properties from ``{id: type}``; a type with a ``!`` marks a unique identifier."""
+    return [
+        ProfileProperty(
+            id=key, name=key, filter_type=FilterType(kind.rstrip("!")), indexed=kind.endswith("!")
+        )
+        for key, kind in types.items()
+    ]
+
+
+@dataclass
+class Exchange:
+    """Two tenants and a connection; `run` takes all steps in the order of the DAG."""
+
+    store_url: str
+    goal: Mapping[str, Any]
+    theirs: Sequence[Mapping[str, Any]]
+    their_properties: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    segment_ids: Sequence[str] = (EVERYBODY,)
+    profiles_per_part: int = 100
+    now: datetime = NOW
+    runs: int = 0
+
+    @property
+    def connection(self) -> Connection:
+        spec = {
+            "title": "Taylor Times",
+            "tenant": "harbor-goods",
+            "partner": {"name": "Taylor Times", "host": "taylor-times.localhost"},
+            **self.settings,
+            "import": {"credentials": "taylor_times", **self.goal},
+        }
+        return ConnectionSpec.model_validate(spec).to_domain("taylor-times")
+
+    @property
+    def source(self) -> InMemorySource:
+        known = [
+            *described(self.their_properties),
+            ProfileProperty("lastmodifieddate", "Modified", FilterType.DATETIME),
+        ]
+        return InMemorySource(self.theirs, known, self.segment_ids)
+
+    def open(self) -> Run:
+        self.runs += 1
+        return authenticate(
+            self.source,
+            self.connection,
+            self.store_url,
+            f"run-{self.runs}",
+            self.now + timedelta(days=self.runs),
+            profiles_per_part=self.profiles_per_part,
+            max_parts=16,
+        )
+
+    def pulled(self) -> Run:
+        run = self.open()
+        for request in requests_for(run, run.plan.segments):
+            pull(run, self.source, request)
+        return run
+
+    def gated(self) -> tuple[Run, Any]:
+        run = self.pulled()
+        join(run)
+        filter_by_consent(run)
+        validate(run, self.now)
+        map_properties(run, self.now)
+        return run, gate(run, self.profiles_per_part, 16)
+
+    def run(self) -> Report:
+        run, admission = self.gated()
+        for package in admission.packages:
+            upsert(run, package, self.now + timedelta(days=self.runs))
+        return report(run, self.now)
+
+    def counts(self) -> FateCounts:
+        return self.run().counts
+
+
+def furnish(
+    store_url: str,
+    properties: Mapping[str, str],
+    profiles: Sequence[Mapping[str, Any]],
+    objectives: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Fill a tenant's store: ``{id: type}`` of properties, profiles as in case files."""
+    known = described(properties)
+    with engine_for(store_url).begin() as database:
+        if known:
+            rows = [
+                {"id": p.id, "name": p.name, "filter_type": p.filter_type, "indexed": p.indexed}
+                for p in known
+            ]
+            database.execute(insert(profile_property), rows)
+        if objectives:
+            plain = {"needs_consent": True, "legislations": []}
+            database.execute(
+                insert(objective), [{**plain, "name": o["id"], **o} for o in objectives]
+            )
+        if profiles:
+            database.execute(insert(profile), [_row(given) for given in profiles])
+        names = ["property_id", "value", "profile_id"]
+        database.execute(insert(profile_identifier).from_select(names, identifiers_of(profile)))
+
+
+def _row(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": profile_id(given["id"]),
+        "created_at": NOW,
+        "modified_at": NOW,
+        "privacy_legislation": given.get("zone", "NONE"),
+        "consented_objectives": given.get("consented", []),
+        "refused_objectives": given.get("refused", []),
+        "properties": _properties(given),
+    }
+
+
+def ours(store_url: str) -> dict[uuid.UUID, dict[str, list[str]]]:
+    """The properties of every profile of a tenant."""
+    with engine_for(store_url).connect() as database:
+        rows = database.execute(select(profile.c.id, profile.c.properties))
+        return {row.id: row.properties for row in rows}

@@ -12,6 +12,7 @@
     │   ├── ProtocolViolation   the other tenant's answer is not the published API
     │   ├── TargetRefused       a target property must not be written
     │   ├── LimitExceeded       the gate stopped the run before anything was written
+    │   ├── StoreRefused        the database did not accept a statement of ours
     │   ├── RunOvertaken        another run of the same connection holds the pen
     │   └── CountsDisagree      the fates do not add up to what was received
     └── TransientError          retried with backoff; the run resumes where it was
@@ -40,7 +41,11 @@ class FatalError(ExchangeError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with a configuration file."""
+    """One thing wrong with the configuration, and where.
+
+    ``line`` counts from 1; 0 is the file as a whole. ``file`` and ``key`` are empty where
+    there is none, as for a setting.
+    """
 
     file: str
     line: int
@@ -49,21 +54,20 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+        return ": ".join(part for part in (where, self.key, self.message) if part)
 
 
 class ConfigurationError(FatalError):
     """A YAML file, a setting or the name of a secret is wrong.
 
-    Carries every problem found, so that a person mends a file in one go.
+    Carries every problem found, so that a person mends a file in one go; a message alone is
+    a problem that is in no file.
     """
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         if isinstance(problems, str):
-            problems = [Problem(file="settings", line=0, key="", message=problems)]
-            super().__init__(problems[0].message)
-        else:
-            super().__init__("\n".join(str(problem) for problem in problems))
+            problems = [Problem(file="", line=0, key="", message=problems)]
+        super().__init__("\n".join(str(problem) for problem in problems))
         self.problems: tuple[Problem, ...] = tuple(problems)
 
     def __reduce__(self) -> tuple[type[ConfigurationError], tuple[list[Problem]]]:
@@ -106,6 +110,10 @@ class TargetRefused(FatalError):
 
 class LimitExceeded(FatalError):
     """The gate compared the run with its limits and stopped it before any write."""
+
+
+class StoreRefused(FatalError):
+    """The database did not accept a statement. Always a defect of ours, or a foreign schema."""
 
 
 class RunOvertaken(FatalError):

@@ -13,6 +13,7 @@ from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.store.database import store_errors
 from profile_exchange.store.consent import consented
 from profile_exchange.store.tables import objective, profile
 
@@ -24,7 +25,7 @@ def filter_by_consent(run: Run) -> int:
     """
     if run.finished:
         return 0
-    with run.engine.begin() as database:
+    with store_errors(run.store_url), run.engine.begin() as database:
         take_back(database, run.staging, [Reason.NO_CONSENT])
         if not run.connection.objectives:
             return 0

@@ -17,6 +17,7 @@ from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.packages import IdRange, parts_for
 from profile_exchange.pipeline.runs import SUCCEEDED, Run
 from profile_exchange.pipeline.settling import counts_by_fate
+from profile_exchange.store.database import store_errors
 from profile_exchange.store import tables
 
 
@@ -33,8 +34,8 @@ class Admission:
 def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     """Let the run through, or raise `LimitExceeded` before anything is written."""
     if run.finished:
-        return Admission(0, 0, 0, ())
-    with run.engine.begin() as database:
+        return Admission(0, 0, 0, (IdRange(0, 1),))
+    with store_errors(run.store_url), run.engine.begin() as database:
         received = received_profiles(database, run)
         mapped = _mapped(database, run)
         rejected = counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)

@@ -41,6 +41,7 @@ from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, FilterType
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import counts_by_reason, settled, take_back
+from profile_exchange.store.database import store_errors
 from profile_exchange.store.identifiers import is_identifier, normalised
 from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.staging import analyze
@@ -63,7 +64,7 @@ def join(run: Run) -> dict[str, int]:
     if run.finished:
         return {}
     tables = run.staging
-    with run.engine.begin() as database:
+    with store_errors(run.store_url), run.engine.begin() as database:
         analyze(database, tables.staged)
         take_back(database, tables, REASONS)
         database.execute(delete(tables.matched))

@@ -19,7 +19,7 @@ from profile_exchange.domain.connection import Connection, ImportGoal
 from profile_exchange.domain.errors import FatalError, RunOvertaken
 from profile_exchange.pipeline.plan import Plan
 from profile_exchange.store import tables
-from profile_exchange.store.database import engine_for
+from profile_exchange.store.database import engine_for, store_errors
 from profile_exchange.store.staging import Staging, staging
 
 RUNNING = "running"
@@ -102,6 +102,20 @@ def open_run(
     return seq
 
 
+def record_failure(
+    store_url: str, connection_id: str, run_id: str, failure: str, now: datetime
+) -> None:
+    """Note that a run failed and why; what it staged stays until the next run starts."""
+    failed = (
+        update(tables.run)
+        .where(tables.run.c.connection == connection_id, tables.run.c.run_id == run_id)
+        .where(tables.run.c.state == RUNNING)
+        .values(state=FAILED, finished_at=now, failure=failure)
+    )
+    with store_errors(store_url), engine_for(store_url).begin() as database:
+        database.execute(failed)
+
+
 def _with_staging(database: Database, connection_id: str) -> list[int]:
     """Runs of a connection whose staging tables may exist."""
     query = select(tables.run.c.seq).where(
@@ -141,7 +155,7 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
         tables.run.c.connection == connection.id, tables.run.c.run_id == run_id
     )
     query = query.order_by(tables.run.c.seq.desc()).limit(1)
-    with engine_for(store_url).connect() as database:
+    with store_errors(store_url), engine_for(store_url).connect() as database:
         found = database.execute(query).one_or_none()
     if found is None:
         raise FatalError(

@@ -41,12 +41,9 @@ from profile_exchange.pipeline.runs import Run, hold_pen
 from profile_exchange.pipeline.settling import settle, settled
 from profile_exchange.pipeline.targets import prepare_targets
 from profile_exchange.store import tables
-from profile_exchange.store.database import store_errors
+from profile_exchange.store.database import LOST_RACES, store_errors
 from profile_exchange.store.identifiers import identifiers_of
 from profile_exchange.store.tables import profile
-
-#: PostgreSQL's codes for "somebody else was first, try again".
-_TRY_AGAIN = {"40001", "40P01"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Written:
 
 
 def _lost_a_race(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in _TRY_AGAIN
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in LOST_RACES
 
 
 @retry(
@@ -71,6 +68,8 @@ def _lost_a_race(error: BaseException) -> bool:
 )
 def upsert(run: Run, package: IdRange, now: datetime) -> Written:
     """Write one package and its ledger entry, unless that has been done."""
+    if run.finished:
+        return Written(0, 0, 0, 0)
     engine = run.engine.execution_options(isolation_level="REPEATABLE READ")
     with store_errors(run.store_url), engine.begin() as database:
         if done := _already_written(database, run, package):

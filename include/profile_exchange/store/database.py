@@ -10,9 +10,12 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from profile_exchange.domain.errors import ConfigurationError, StoreUnavailable
+from profile_exchange.domain.errors import ConfigurationError, StoreRefused, StoreUnavailable
+
+#: PostgreSQL's codes for "somebody else was first, try again".
+LOST_RACES = frozenset({"40001", "40P01"})
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -57,14 +60,34 @@ def engine_for(url: str) -> Engine:
 
 @contextmanager
 def store_errors(url: str) -> Iterator[None]:
-    """Turn a database that is away into `StoreUnavailable`, naming its address only."""
+    """Turn database errors into ours: `StoreUnavailable` when it is away, else `StoreRefused`.
+
+    They name the server's address and the kind of error, never the values of a statement.
+    """
     try:
         yield
-    except (OperationalError, psycopg.OperationalError) as error:
-        raise StoreUnavailable(
+    except (DBAPIError, psycopg.Error) as error:
+        raise _told(error, url) from None
+
+
+def _told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
+    """A database error without its detail, which quotes values.
+
+    Lost races stay what they are: whoever retries a transaction has to see them.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(original, "sqlstate", None)
+    if state in LOST_RACES:
+        return error
+    if isinstance(original, psycopg.OperationalError):
+        return StoreUnavailable(
             f"The profile store at {address(url)} does not answer ({_kind(error)}): "
             "start it, or correct the URL in the tenant's secret."
-        ) from None
+        )
+    return StoreRefused(
+        f"The profile store at {address(url)} refused a statement "
+        f"({_kind(error)}, SQLSTATE {state}): report this with the task's log."
+    )
 
 
 def _kind(error: Exception) -> str:

@@ -26,7 +26,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    UniqueConstraint,
     func,
     text,
 )
@@ -111,8 +110,9 @@ objective = Table(
 
 # --- what the exchange remembers -----------------------------------------------------------
 
-#: One row a run. ``seq`` names the run's staging tables and orders the runs of a connection;
-#: a run that starts over gets a new one. The count columns are null until it is reported.
+#: One row for each attempt at a run. ``seq`` names its staging tables and orders a connection's
+#: runs; a run that starts over gets a new row. ``plan`` is what authenticate found exposed, so that
+#: every later step works from the same facts (`pipeline.plan`). The count columns are null until it is reported.
 run = Table(
     "run",
     metadata,
@@ -122,6 +122,8 @@ run = Table(
     Column("state", Text, nullable=False),
     Column("started_at", TIMESTAMP, nullable=False),
     Column("finished_at", TIMESTAMP),
+    Column("failure", Text, nullable=False, server_default=""),
+    Column("plan", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("received", BigInteger),
     Column("superseded", BigInteger),
     Column("unmatched", BigInteger),
@@ -132,7 +134,7 @@ run = Table(
     Column("modified", BigInteger),
     Column("unchanged", BigInteger),
     Column("unique_received", BigInteger),
-    UniqueConstraint("connection", "run_id", name="run_connection_run_id"),
+    Index("run_connection_run_id", "connection", "run_id"),
     schema="exchange",
 )
 
@@ -144,6 +146,19 @@ pen = Table(
     Column("connection", Text, primary_key=True),
     Column("run_seq", BigInteger, nullable=False),
     Column("taken_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
+#: How far the pull of one part and segment has come; committed with the rows it counts.
+pull_progress = Table(
+    "pull_progress",
+    metadata,
+    Column("run_seq", ForeignKey("exchange.run.seq", ondelete="CASCADE"), primary_key=True),
+    Column("part", SmallInteger, primary_key=True),
+    Column("segment", SmallInteger, primary_key=True),
+    Column("cursor", Text),
+    Column("received", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),
     schema="exchange",
 )
 
@@ -238,6 +253,16 @@ access_token = Table(
     Column("issued_at", TIMESTAMP, nullable=False),
     Column("expires_at", TIMESTAMP, nullable=False),
     Index("access_token_expires", "expires_at"),
+    schema="exchange",
+)
+
+#: Random keys that the exposure API signs with, so that every worker and machine signs alike.
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("purpose", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("made_at", TIMESTAMP, nullable=False),
     schema="exchange",
 )
 

@@ -90,6 +90,13 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failure", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "plan",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
         sa.Column("received", sa.BigInteger(), nullable=True),
         sa.Column("superseded", sa.BigInteger(), nullable=True),
         sa.Column("unmatched", sa.BigInteger(), nullable=True),
@@ -101,7 +108,17 @@ def upgrade() -> None:
         sa.Column("unchanged", sa.BigInteger(), nullable=True),
         sa.Column("unique_received", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("seq"),
-        sa.UniqueConstraint("connection", "run_id", name="run_connection_run_id"),
+        schema="exchange",
+    )
+    op.create_index(
+        "run_connection_run_id", "run", ["connection", "run_id"], unique=False, schema="exchange"
+    )
+    op.create_table(
+        "signing_key",
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("purpose"),
         schema="exchange",
     )
     op.create_table(
@@ -267,6 +284,18 @@ def upgrade() -> None:
         schema="exchange",
     )
     op.create_table(
+        "pull_progress",
+        sa.Column("run_seq", sa.BigInteger(), nullable=False),
+        sa.Column("part", sa.SmallInteger(), nullable=False),
+        sa.Column("segment", sa.SmallInteger(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["run_seq"], ["exchange.run.seq"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_seq", "part", "segment"),
+        schema="exchange",
+    )
+    op.create_table(
         "quarantine",
         sa.Column("run_seq", sa.BigInteger(), nullable=False),
         sa.Column("profile_id", sa.UUID(), nullable=False),
@@ -283,6 +312,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("quarantine", schema="exchange")
+    op.drop_table("pull_progress", schema="exchange")
     op.drop_table("package", schema="exchange")
     op.drop_index("access_token_expires", table_name="access_token", schema="exchange")
     op.drop_table("access_token", schema="exchange")
@@ -292,6 +322,8 @@ def downgrade() -> None:
     op.drop_table("profile_identifier", schema="tenant")
     op.drop_table("profile", schema="tenant")
     op.drop_table("objective", schema="tenant")
+    op.drop_table("signing_key", schema="exchange")
+    op.drop_index("run_connection_run_id", table_name="run", schema="exchange")
     op.drop_table("run", schema="exchange")
     op.drop_table("pen", schema="exchange")
     op.drop_table("exchanged_profile", schema="exchange")

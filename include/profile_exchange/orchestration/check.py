@@ -1,0 +1,51 @@
+"""``python -m profile_exchange.orchestration.check CONNECTION``: what the green arrow says.
+
+Run by the command line in a process of its own, so that the consumer secret stays inside the
+one that reads it from Airflow. Prints one JSON object and nothing secret.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from profile_exchange.config import registry
+from profile_exchange.domain.errors import ExchangeError
+
+
+def check(connection_id: str) -> dict[str, Any]:
+    """Whether we are let in, what is exposed to us, and what the import goal misses."""
+    from profile_exchange.orchestration.partner import partner_of
+    from profile_exchange.pipeline.authenticate import look
+
+    connection = registry.connection(connection_id)
+    with partner_of(connection) as source:
+        exposed = look(source, connection)
+    return {
+        "authenticated": True,
+        "host": connection.partner.host,
+        "segments": [
+            {"id": s.id, "name": s.name, "profiles": s.profiles} for s in exposed.segments
+        ],
+        "properties": [
+            {"id": p.id, "name": p.name, "type": p.filter_type} for p in exposed.properties
+        ],
+        "identifiers": [p.id for p in exposed.identifiers],
+        "missing": list(exposed.missing),
+        "error": None,
+    }
+
+
+def main(connection_id: str) -> int:
+    """Print the answer; 0 when authenticated and nothing is missing, else 3."""
+    try:
+        answer = check(connection_id)
+    except ExchangeError as error:
+        answer = {"authenticated": False, "missing": [], "error": str(error)}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0 if answer["authenticated"] and not answer["missing"] else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

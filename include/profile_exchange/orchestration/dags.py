@@ -1,0 +1,89 @@
+"""Building the DAG of each configured connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from airflow.sdk import DAG, get_parsing_context
+
+from profile_exchange.config import registry
+from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.orchestration.expose_dag import add_exposure
+from profile_exchange.orchestration.import_dag import add_import, task_defaults
+
+
+def configured_dags() -> Iterator[DAG]:
+    """A DAG for each sound connection. Inside a task only its own file is read.
+
+    Files that are not sound are left out here, and raised by `raise_problems` from a DAG file
+    of their own, so that they show as an import error and hide nothing.
+    """
+    only = get_parsing_context().dag_id
+    if only:
+        yield from _just(only)
+        return
+    for connection in registry.read_all().connections.values():
+        yield build(connection)
+
+
+def _just(dag_id: str) -> Iterator[DAG]:
+    try:
+        yield build(registry.connection(dag_id))
+    except ConfigurationError:
+        return
+
+
+def raise_problems() -> None:
+    """Raise `ConfigurationError` if any connection or tenant has a problem."""
+    if not get_parsing_context().dag_id:
+        registry.read_all().check()
+
+
+def build(connection: Connection) -> DAG:
+    """The DAG of one connection, named after it."""
+    dag = DAG(
+        dag_id=connection.id,
+        dag_display_name=connection.title,
+        description=connection.description or None,
+        doc_md=_documentation(connection),
+        tags=sorted({*connection.labels, *_goals(connection)}),
+        schedule=_timetable(connection),
+        catchup=False,
+        max_active_runs=1,
+        default_args=task_defaults(),
+    )
+    if connection.importing:
+        add_import(dag, connection)
+    if connection.expose:
+        add_exposure(dag, connection)
+    return dag
+
+
+def _timetable(connection: Connection) -> object:
+    if connection.schedule is None or not connection.enabled:
+        return None
+    from airflow.sdk import CronTriggerTimetable
+
+    # Without it, a new connection would run for a slot that passed before it existed.
+    at_once = timedelta(0)
+    return CronTriggerTimetable(
+        connection.schedule.cron,
+        timezone=connection.schedule.timezone,
+        run_immediately=at_once,
+    )
+
+
+def _goals(connection: Connection) -> list[str]:
+    goals = {"imports": connection.importing, "exposes": connection.expose}
+    return [name for name, goal in goals.items() if goal]
+
+
+def _documentation(connection: Connection) -> str:
+    partner = connection.partner
+    arrow = "imports from" if connection.importing else "exposes to"
+    return (
+        f"**{connection.tenant}** {arrow} **{partner.name}** ({partner.host}).\n\n"
+        f"{connection.description}"
+    )

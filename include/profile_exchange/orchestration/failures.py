@@ -1,0 +1,47 @@
+"""What Airflow is told when a step fails: fatal errors now and for good, others to be retried."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from profile_exchange.domain.errors import ExchangeError, FatalError
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def told(step: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a fatal error fail the task at once; whatever else is wrong, Airflow retries."""
+
+    @functools.wraps(step)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return step(*args, **kwargs)
+        except FatalError as error:
+            raise AirflowFailException(str(error)) from None
+
+    return run
+
+
+def note_failure(context: Context) -> None:
+    """A task's failure callback: the run's own record says that it failed, and why."""
+    # Only a task that failed needs the database; a DAG file that names this does not.
+    from profile_exchange.config import registry
+    from profile_exchange.orchestration.resolving import store_url_of
+    from profile_exchange.pipeline.runs import record_failure
+
+    dag_run: Any = context["dag_run"]
+    error = context.get("exception")
+    known = isinstance(error, ExchangeError | AirflowFailException)
+    message = str(error) if known else f"{type(error).__name__}; see the task's log."
+    failure = f"{context['ti'].task_id}: {message}"
+    connection = registry.connection(dag_run.dag_id)
+    record_failure(
+        store_url_of(connection), connection.id, dag_run.run_id, failure, datetime.now(UTC)
+    )

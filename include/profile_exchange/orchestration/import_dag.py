@@ -1,0 +1,206 @@
+"""The DAG of an importing connection. Every task resolves, calls a step, returns counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from profile_exchange.config.settings import settings
+from profile_exchange.domain.connection import Connection
+from profile_exchange.orchestration.failures import note_failure, told
+
+log = logging.getLogger(__name__)
+
+#: A request for one mapped pull, and a package for one mapped upsert, as XComs carry them.
+Reference = dict[str, Any]
+
+
+def add_import(dag: DAG, connection: Connection) -> None:
+    """Add the steps of an import to a connection's DAG."""
+    name = connection.id
+    with dag:
+        pulled = pull.partial(connection_id=name).expand(request=authenticate(name))
+        admitted = gate(name)
+        (
+            pulled
+            >> join(name)
+            >> filter_by_consent(name)
+            >> validate(name)
+            >> map_properties(name)
+            >> admitted
+        )
+        upsert.partial(connection_id=name).expand(package=admitted) >> report(name)
+
+
+def task_defaults() -> dict[str, Any]:
+    """How tasks are retried: a few times, further and further apart."""
+    return {
+        "retries": 3,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(seconds=settings().pull_deadline),
+        "on_failure_callback": note_failure,
+    }
+
+
+@task
+@told
+def authenticate(connection_id: str) -> list[Reference]:
+    """Check credentials, host and grant; open the run. Returns what is to be pulled."""
+    from profile_exchange.config import registry
+    from profile_exchange.domain.errors import ConfigurationError
+    from profile_exchange.orchestration.partner import partner_of
+    from profile_exchange.orchestration.resolving import current_run_id, store_url_of
+    from profile_exchange.pipeline import authenticate as step
+    from profile_exchange.pipeline.pull import requests_for
+
+    connection = registry.connection(connection_id)
+    if not connection.enabled:
+        raise ConfigurationError(
+            f"Connection {connection_id} is switched off: set enabled: true in its file."
+        )
+    with partner_of(connection) as source:
+        run = step.authenticate(
+            source,
+            connection,
+            store_url_of(connection),
+            current_run_id(),
+            datetime.now(UTC),
+            profiles_per_part=settings().profiles_per_part,
+            max_parts=settings().max_parts,
+        )
+    requests = requests_for(run, run.plan.segments)
+    log.info("Segments %s, in %d parts", ", ".join(run.plan.segments), len(requests))
+    return [
+        {"segments": list(r.segments), "part": r.id_range.part, "parts": r.id_range.parts}
+        for r in requests
+    ]
+
+
+@task(
+    map_index_template="{{ task.op_kwargs['request']['part'] + 1 }} of {{ task.op_kwargs['request']['parts'] }}"
+)
+@told
+def pull(connection_id: str, request: Reference) -> int:
+    """Bring one id range of the exposed profiles into staging. Returns the rows staged."""
+    from profile_exchange.domain.packages import IdRange
+    from profile_exchange.orchestration.partner import partner_of
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import pull as step
+
+    run = current_run(connection_id)
+    wanted = step.PullRequest(
+        segments=tuple(request["segments"]),
+        id_range=IdRange(request["part"], request["parts"]),
+        properties=tuple(sorted(run.plan.sources)),
+    )
+    with partner_of(run.connection) as source:
+        return step.pull(run, source, wanted)
+
+
+@task
+@told
+def join(connection_id: str) -> dict[str, int]:
+    """Match what was pulled with our profiles."""
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import join as step
+
+    return _logged(step.join(current_run(connection_id)))
+
+
+@task
+@told
+def filter_by_consent(connection_id: str) -> int:
+    """Withhold profiles without consent. Returns how many."""
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import filter_by_consent as step
+
+    return step.filter_by_consent(current_run(connection_id))
+
+
+@task
+@told
+def validate(connection_id: str) -> dict[str, int]:
+    """Reject profiles that break an expectation."""
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import validate as step
+
+    done = step.validate(current_run(connection_id), datetime.now(UTC))
+    return _logged(
+        {"expectations": done.expectations, "failed": done.failed, "rejected": done.rejected}
+    )
+
+
+@task
+@told
+def map_properties(connection_id: str) -> dict[str, int]:
+    """Gather what would be written, by strategy."""
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import map_properties as step
+
+    return _logged(step.map_properties(current_run(connection_id), datetime.now(UTC)))
+
+
+@task
+@told
+def gate(connection_id: str) -> list[Reference]:
+    """Compare with limits and the last run. Returns the packages to write."""
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import gate as step
+
+    limits = settings()
+    run = current_run(connection_id)
+    admitted = step.gate(run, limits.profiles_per_part, limits.max_parts)
+    log.info(
+        "Received %d, rejected %d, to write %d",
+        admitted.received,
+        admitted.rejected,
+        admitted.mapped,
+    )
+    return [{"part": p.part, "parts": p.parts} for p in admitted.packages]
+
+
+@task(
+    map_index_template="{{ task.op_kwargs['package']['part'] + 1 }} of {{ task.op_kwargs['package']['parts'] }}"
+)
+@told
+def upsert(connection_id: str, package: Reference) -> dict[str, int]:
+    """Write one package with its ledger entry, in one transaction."""
+    from dataclasses import asdict
+
+    from profile_exchange.domain.packages import IdRange
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import upsert as step
+
+    part = IdRange(package["part"], package["parts"])
+    return _logged(asdict(step.upsert(current_run(connection_id), part, datetime.now(UTC))))
+
+
+@task
+@told
+def report(connection_id: str) -> dict[str, Any]:
+    """Write the run's counts, which must add up. The run's note says the same sentence."""
+    from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.pipeline import report as step
+
+    done = step.report(current_run(connection_id), datetime.now(UTC))
+    log.info("%s", done.sentence())
+    return {
+        "counts": done.counts.as_dict(),
+        "unique_received": done.unique_received,
+        "sentence": done.sentence(),
+    }
+
+
+def _logged(counts: dict[str, int]) -> dict[str, int]:
+    log.info("%s", ", ".join(_words(counts.items())))
+    return counts
+
+
+def _words(counts: Iterable[tuple[str, int]]) -> list[str]:
+    return [f"{name} {number}" for name, number in counts]

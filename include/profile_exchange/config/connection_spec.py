@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from profile_exchange.config.spec import HostName, Name, ObjectId, Slug, Spec
+from profile_exchange.config.schedules import cron_expression, time_zone
+from profile_exchange.config.spec import (
+    CredentialsId,
+    HostName,
+    Label,
+    Name,
+    ObjectId,
+    Share,
+    Slug,
+    Spec,
+)
 from profile_exchange.domain.connection import (
     ConfiguredExpectation,
     Connection,
@@ -22,7 +32,6 @@ from profile_exchange.domain.connection import (
     Strategy,
     Unmatched,
 )
-from profile_exchange.domain.properties import SYSTEM_PROPERTIES
 
 
 class PartnerSpec(Spec):
@@ -33,11 +42,15 @@ class PartnerSpec(Spec):
 
 
 class IdentifierPairSpec(Spec):
+    """Two unique identifiers that have to agree."""
+
     theirs: ObjectId
     ours: ObjectId
 
 
 class MappingSpec(Spec):
+    """Their property into ours."""
+
     source: ObjectId = Field(alias="from")
     target: ObjectId = Field(alias="to")
     strategy: Strategy = Strategy.SET
@@ -49,32 +62,39 @@ class MappingSpec(Spec):
     def _both_spellings_of_sum(cls, value: Any) -> Any:
         return Strategy.SUM if value == "INCREMENT" else value
 
-    @field_validator("target")
-    @classmethod
-    def _not_a_system_property(cls, value: str) -> str:
-        if value in SYSTEM_PROPERTIES:
-            raise ValueError(f"{value} is kept by the tenant itself and cannot be imported into.")
-        return value
-
 
 class ExpectationSpec(Spec):
     """One expectation as Great Expectations writes it down."""
 
-    type: str = Field(pattern=r"^expect_[a-z_]+$")
+    type: str
     kwargs: dict[str, Any] = Field(default_factory=dict)
 
 
 class LimitsSpec(Spec):
-    max_rejected_share: float = Field(default=0.05, ge=0, le=1)
-    max_drop_share: float = Field(default=0.5, ge=0, le=1)
+    """What stops a run before it writes."""
+
+    max_rejected_share: Share = 0.05
+    max_drop_share: Share = 0.5
+
+
+def _all_or_some(value: object) -> str:
+    return "some" if isinstance(value, list) else "all"
+
+
+#: ``all``, or a list; told apart by its form, so that an error speaks of what was meant.
+Segments = Annotated[
+    Annotated[Literal["all"], Tag("all")] | Annotated[list[ObjectId], Tag("some")],
+    Discriminator(_all_or_some),
+]
 
 
 class ImportSpec(Spec):
-    credentials: str = Field(
-        pattern=r"^[A-Za-z0-9_.-]{1,200}$",
-        description="Id of the Airflow connection that holds host name, key and secret.",
+    """What this tenant takes from the other."""
+
+    credentials: CredentialsId = Field(
+        description="Id of the Airflow connection that holds host name, key and secret."
     )
-    segments: Literal["all"] | list[ObjectId] = "all"
+    segments: Segments = "all"
     links: list[list[IdentifierPairSpec]] = Field(default_factory=list)
     unmatched: Unmatched = Unmatched.SKIP
     mappings: list[MappingSpec] = Field(min_length=1)
@@ -88,22 +108,14 @@ class ImportSpec(Spec):
             return value
         return [[link] if isinstance(link, dict) else link for link in value]
 
-    @model_validator(mode="after")
-    def _rules(self) -> ImportSpec:
-        if self.unmatched is Unmatched.CREATE and not self.links:
-            raise ValueError("unmatched: create needs a link, so that a created profile is found again.")
-        targets = [mapping.target for mapping in self.mappings]
-        if repeated := sorted({target for target in targets if targets.count(target) > 1}):
-            raise ValueError(f"two mappings write to {', '.join(repeated)}; keep one for each target.")
-        if self.segments == []:
-            raise ValueError("segments: name at least one, or write all.")
-        return self
-
     def to_domain(self) -> ImportGoal:
+        """The import goal without its YAML."""
         return ImportGoal(
             credentials=self.credentials,
             segments=None if self.segments == "all" else tuple(self.segments),
-            links=tuple(tuple(IdentifierPair(p.theirs, p.ours) for p in link) for link in self.links),
+            links=tuple(
+                tuple(IdentifierPair(p.theirs, p.ours) for p in link) for link in self.links
+            ),
             unmatched=self.unmatched,
             mappings=tuple(PropertyMapping(**dict(mapping)) for mapping in self.mappings),
             expectations=tuple(ConfiguredExpectation(e.type, e.kwargs) for e in self.expectations),
@@ -112,11 +124,14 @@ class ImportSpec(Spec):
 
 
 class ExposeSpec(Spec):
+    """What the other tenant may read."""
+
     identifiers: list[ObjectId] = Field(default_factory=list)
     segments: list[ObjectId] = Field(min_length=1)
     properties: list[ObjectId] = Field(default_factory=list)
 
     def to_domain(self) -> ExposeGoal:
+        """The expose goal without its YAML."""
         return ExposeGoal(
             identifiers=tuple(self.identifiers),
             segments=tuple(self.segments),
@@ -125,19 +140,10 @@ class ExposeSpec(Spec):
 
 
 class ScheduleSpec(Spec):
-    cron: str
-    timezone: str = "UTC"
+    """When the connection runs by itself."""
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"{value!r} is no time zone; write one such as Europe/Amsterdam.") from None
-        return value
+    cron: Annotated[str, AfterValidator(cron_expression)]
+    timezone: Annotated[str, AfterValidator(time_zone)] = "UTC"
 
 
 class ConnectionSpec(Spec):
@@ -147,7 +153,7 @@ class ConnectionSpec(Spec):
     tenant: Slug
     partner: PartnerSpec
     description: str = ""
-    labels: list[Name] = Field(default_factory=list)
+    labels: list[Label] = Field(default_factory=list)
     favorite: bool = False
     enabled: bool = True
     schedule: ScheduleSpec | None = None
@@ -163,6 +169,7 @@ class ConnectionSpec(Spec):
         return self
 
     def to_domain(self, connection_id: str) -> Connection:
+        """The connection that the file of this id describes."""
         return Connection(
             id=connection_id,
             title=self.title,
@@ -172,7 +179,9 @@ class ConnectionSpec(Spec):
             labels=tuple(self.labels),
             favorite=self.favorite,
             enabled=self.enabled,
-            schedule=Schedule(self.schedule.cron, self.schedule.timezone) if self.schedule else None,
+            schedule=Schedule(self.schedule.cron, self.schedule.timezone)
+            if self.schedule
+            else None,
             objectives=tuple(self.objectives),
             consent=self.consent,
             expose=self.expose.to_domain() if self.expose else None,

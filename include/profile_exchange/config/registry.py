@@ -7,28 +7,38 @@ One broken file never hides the others: `read_all` returns what is sound beside 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from profile_exchange.config import rules
 from profile_exchange.config.connection_spec import ConnectionSpec
+from profile_exchange.config.forms import SLUG
+from profile_exchange.config.messages import nearest
 from profile_exchange.config.settings import settings
-from profile_exchange.config.spec import nearest, parse
+from profile_exchange.config.spec import parse
 from profile_exchange.config.tenant_spec import TenantSpec
-from profile_exchange.config.yaml_source import YamlDocument, read_yaml
+from profile_exchange.config.yaml_source import (
+    Finding,
+    YamlDocument,
+    read_yaml,
+    shortened,
+    shown,
+)
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import ConfigurationError, Problem
 from profile_exchange.domain.tenant import Tenant
 
 Found = TypeVar("Found")
 
-_ID = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """All that is configured, by id, and every problem in the files that are not sound."""
+    """All that is configured, by id, and every problem in the files, in their order."""
 
     connections: dict[str, Connection] = field(default_factory=dict)
     tenants: dict[str, Tenant] = field(default_factory=dict)
@@ -41,28 +51,63 @@ class Configuration:
         return self
 
 
+@dataclass(frozen=True)
+class _Entry(Generic[Found]):
+    """What a well-formed file says, where in it, and what is wrong with it all the same."""
+
+    found: Found
+    document: YamlDocument
+    problems: list[Problem]
+
+    @property
+    def sound(self) -> Found:
+        """What the file says. Raises `ConfigurationError` when that is not sound."""
+        if self.problems:
+            raise ConfigurationError(self.problems)
+        return self.found
+
+
+@dataclass
+class _Folder(Generic[Found]):
+    """What the files of a folder say, by id; ``paths`` has those that cannot be read, too."""
+
+    entries: dict[str, _Entry[Found]] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
+    problems: set[Problem] = field(default_factory=set)
+
+    @property
+    def sound(self) -> dict[str, Found]:
+        """What the files without a problem of their own say."""
+        return {key: entry.found for key, entry in self.entries.items() if not entry.problems}
+
+
 def files(folder: Path) -> list[Path]:
-    """The YAML files of a folder, by name."""
-    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+    """The YAML files of a folder, by name; hidden ones, which editors leave behind, are not.
+
+    Raises `ConfigurationError` when the folder cannot be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        message = f"the folder cannot be read: {reason}."
+        raise ConfigurationError([Problem(shown(folder), 0, "", message)]) from None
+    return [path for path in paths if path.suffix in _SUFFIXES and path.name[0] != "."]
 
 
 def read_connection(path: Path) -> Connection:
     """One connection from its file. Raises `ConfigurationError` with every problem in it."""
-    document = read_yaml(path)
-    return parse(ConnectionSpec, document).to_domain(_id(path, document))
+    return _connection_entry(path).sound
 
 
 def read_tenant(path: Path) -> Tenant:
     """One tenant from its file. Raises `ConfigurationError` with every problem in it."""
-    document = read_yaml(path)
-    return parse(TenantSpec, document).to_domain(_id(path, document))
+    return _tenant_entry(path).sound
 
 
 def connection(connection_id: str, folder: Path | None = None) -> Connection:
     """The connection of this id, reading only its file."""
-    return read_connection(
-        _file(folder or settings().connections_dir, connection_id, "connection")
-    )
+    return read_connection(_file(folder or settings().connections_dir, connection_id, "connection"))
 
 
 def tenant(tenant_id: str, folder: Path | None = None) -> Tenant:
@@ -71,114 +116,101 @@ def tenant(tenant_id: str, folder: Path | None = None) -> Tenant:
 
 
 def read_all(connections_dir: Path | None = None, tenants_dir: Path | None = None) -> Configuration:
-    """Every connection and tenant, with the problems of each file and between files."""
-    problems: list[Problem] = []
-    tenants = _read_folder(tenants_dir or settings().tenants_dir, read_tenant, problems)
-    folder = connections_dir or settings().connections_dir
-    connections = _read_folder(folder, read_connection, problems)
-    for found in connections.values():
-        problems.extend(_between_files(found, tenants, _file(folder, found.id, "connection")))
-    return Configuration(connections, tenants, tuple(sorted(problems)))
+    """Every connection and tenant, with the problems of each file and between files.
+
+    A connection with a problem between files, such as a tenant that does not exist, is still
+    among the connections: its own file is sound.
+    """
+    tenants = _read_folder(tenants_dir or settings().tenants_dir, _tenant_entry)
+    connections = _read_folder(connections_dir or settings().connections_dir, _connection_entry)
+    problems = {*tenants.problems, *connections.problems, *_shared(tenants.entries.values())}
+    for entry in connections.entries.values():
+        problems.update(entry.document.problems(_between_files(entry.found, tenants)))
+    return Configuration(
+        connections=connections.sound,
+        tenants=tenants.sound,
+        problems=tuple(sorted(problems)),
+    )
 
 
-def _read_folder(
-    folder: Path, read: Callable[[Path], Found], problems: list[Problem]
-) -> dict[str, Found]:
-    found: dict[str, Found] = {}
-    for path in files(folder):
-        try:
-            found[path.stem] = read(path)
-        except ConfigurationError as error:
-            problems.extend(error.problems)
-    return found
-
-
-def _between_files(
-    connection: Connection, tenants: dict[str, Tenant], path: Path
-) -> list[Problem]:
-    """What a connection names must exist in its own tenant."""
+def _connection_entry(path: Path) -> _Entry[Connection]:
     document = read_yaml(path)
-    owner = tenants.get(connection.tenant)
-    if owner is None:
-        message = f"there is no tenant {connection.tenant!r}.{nearest(connection.tenant, tenants)}"
-        return [document.problem(("tenant",), message)]
-    problems = []
-    known_objectives = {objective.id for objective in owner.objectives}
-    for position, name in enumerate(connection.objectives):
-        if name not in known_objectives:
-            message = f"{owner.name} has no objective {name!r}.{nearest(name, known_objectives)}"
-            problems.append(document.problem(("objectives", position), message))
-    if connection.expose:
-        problems.extend(_grant_problems(connection, owner, document))
-    if connection.importing:
-        problems.extend(_link_problems(connection, owner, document))
-    return problems
+    found = parse(ConnectionSpec, document).to_domain(_id(path, document))
+    return _Entry(found, document, document.problems(rules.within_connection(found)))
 
 
-def _grant_problems(
-    connection: Connection, owner: Tenant, document: YamlDocument
-) -> list[Problem]:
-    from profile_exchange.domain.properties import SYSTEM_PROPERTIES
-
-    goal = connection.expose
-    assert goal is not None
-    properties = {known.id for known in owner.properties} | SYSTEM_PROPERTIES
-    identifiers = {known.id for known in owner.properties if known.indexed}
-    segments = {known.id for known in owner.segments}
-    named = [
-        ("segments", goal.segments, segments, "segment"),
-        ("properties", goal.properties, properties, "profile property"),
-        ("identifiers", goal.identifiers, identifiers, "unique identifier"),
-    ]
-    return [
-        document.problem(
-            ("expose", key, position),
-            f"{owner.name} has no {noun} {name!r}.{nearest(name, known)}",
-        )
-        for key, names, known, noun in named
-        for position, name in enumerate(names)
-        if name not in known
-    ]
+def _tenant_entry(path: Path) -> _Entry[Tenant]:
+    document = read_yaml(path)
+    found = parse(TenantSpec, document).to_domain(_id(path, document))
+    return _Entry(found, document, document.problems(rules.within_tenant(found)))
 
 
-def _link_problems(connection: Connection, owner: Tenant, document: YamlDocument) -> list[Problem]:
-    goal = connection.importing
-    assert goal is not None
-    identifiers = {known.id for known in owner.properties if known.indexed}
-    return [
-        document.problem(
-            ("import", "links", position),
-            f"{owner.name} has no unique identifier {pair.ours!r}.{nearest(pair.ours, identifiers)}",
-        )
-        for position, link in enumerate(goal.links)
-        for pair in link
-        if pair.ours not in identifiers
-    ]
+def _read_folder(folder: Path, read: Callable[[Path], _Entry[Found]]) -> _Folder[Found]:
+    result = _Folder[Found]()
+    try:
+        paths = files(folder)
+    except ConfigurationError as error:
+        result.problems.update(error.problems)
+        return result
+    for path in paths:
+        if first := result.paths.get(path.stem):
+            result.problems.add(_second_file(path, first))
+            continue
+        result.paths[path.stem] = path
+        try:
+            entry = result.entries[path.stem] = read(path)
+            result.problems.update(entry.problems)
+        except ConfigurationError as error:
+            result.problems.update(error.problems)
+    return result
+
+
+def _second_file(path: Path, first: Path) -> Problem:
+    message = f"{first.name} describes {path.stem!r} already; keep one of the two files."
+    return Problem(shown(path), 0, "", message)
+
+
+def _between_files(connection: Connection, tenants: _Folder[Tenant]) -> Iterator[Finding]:
+    owner = tenants.entries.get(connection.tenant)
+    if owner:
+        yield from rules.against_tenant(connection, owner.found)
+    elif connection.tenant not in tenants.paths:  # a broken file has told its own problems
+        near = nearest(connection.tenant, tenants.paths)
+        yield ("tenant",), f"there is no tenant {connection.tenant!r}.{near}"
+
+
+def _shared(tenants: Iterable[_Entry[Tenant]]) -> Iterator[Problem]:
+    """Tenants that claim one host name or one profile store."""
+    first: dict[tuple[str, str], str] = {}
+    for entry in tenants:
+        claims = {"host": entry.found.host, "store": entry.found.store_secret}
+        for key, claim in claims.items():
+            other = first.setdefault((key, claim), entry.found.id)
+            if other != entry.found.id:
+                message = f"this is the {key} of the tenant {other!r} as well; each has its own."
+                yield entry.document.problem((key,), message)
 
 
 def _id(path: Path, document: YamlDocument) -> str:
-    if not _ID.match(path.stem):
-        raise ConfigurationError(
-            [
-                Problem(
-                    document.file,
-                    0,
-                    "",
-                    "the file's name becomes the id: use lower-case letters, digits and "
-                    "hyphens, at most 63.",
-                )
-            ]
-        )
-    return path.stem
+    if re.fullmatch(SLUG, path.stem):
+        return path.stem
+    message = (
+        "the file's name becomes the id: use lower-case letters, digits and hyphens, at most 63."
+    )
+    raise ConfigurationError([Problem(document.file, 0, "", message)])
 
 
 def _file(folder: Path, wanted: str, noun: str) -> Path:
-    for suffix in (".yaml", ".yml"):
-        path = folder / f"{wanted}{suffix}"
-        if path.exists() and _ID.match(wanted):
+    by_id: dict[str, list[Path]] = defaultdict(list)
+    for path in files(folder):
+        by_id[path.stem].append(path)
+    match by_id.get(wanted):
+        case [path]:
             return path
-    known = [path.stem for path in files(folder)]
+        case [first, second, *_]:
+            raise ConfigurationError([_second_file(second, first)])
+    known = ", ".join(sorted(by_id)) or "none"
+    near = nearest(wanted, by_id)
     raise ConfigurationError(
-        f"There is no {noun} {wanted!r} in {folder}.{nearest(wanted, known)} "
-        f"Configured: {', '.join(known) or 'none'}."
+        f"There is no {noun} {shortened(wanted)} in {shown(folder)}.{near} Configured: {known}."
     )

@@ -6,22 +6,28 @@ What belongs to one connection or one tenant is in its YAML file instead.
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.config.forms import HTTP_ADDRESS
+from profile_exchange.config.messages import sentence
+from profile_exchange.domain.errors import ConfigurationError, Problem
 
 PREFIX = "EXCHANGE_"
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
+_SECRET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 class Settings(BaseSettings):
     """Where things are, and how much of the machine an exchange may use."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     connections_dir: Path = Field(
         default=PROJECT_ROOT / "include" / "connections",
@@ -41,6 +47,7 @@ class Settings(BaseSettings):
     )
     airflow_url: str = Field(
         default="http://127.0.0.1:8080",
+        pattern=HTTP_ADDRESS,
         description="Address of Airflow's API server, for the command line.",
     )
     airflow_user: str = Field(default="", description="Airflow user of the command line.")
@@ -65,33 +72,49 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """This process's settings. Raises `ConfigurationError`, one line a wrong variable."""
+    """This process's settings. Raises `ConfigurationError` with every wrong variable."""
     try:
         return Settings()
     except ValidationError as error:
         raise ConfigurationError(
-            "; ".join(
-                f"{PREFIX}{str(wrong['loc'][0]).upper()}: {wrong['msg']}"
-                for wrong in error.errors(include_input=False, include_url=False)
-            )
+            [
+                Problem(
+                    "", 0, f"{PREFIX}{'_'.join(map(str, wrong['loc'])).upper()}", sentence(wrong)
+                )
+                for wrong in error.errors(include_url=False)
+            ]
         ) from None
 
 
 def read_secret(name: str, secrets_dir: Path | None = None) -> str:
     """The secret of this name: ``EXCHANGE_SECRET_<NAME>``, else the file of that name.
 
-    Raises `ConfigurationError` that names both places when there is neither.
+    Blanks and line ends around it are not part of it. Raises `ConfigurationError` that names
+    both places when there is neither, and never repeats what it read.
     """
+    if not _SECRET_NAME.fullmatch(name):
+        raise ConfigurationError(
+            "The name of a secret has only letters, digits, hyphens and underscores: "
+            "write the name there, not the secret itself."
+        )
     variable = f"{PREFIX}SECRET_{name.upper().replace('-', '_')}"
-    if value := os.environ.get(variable):
-        return value
     file = (secrets_dir or settings().secrets_dir) / name
-    try:
-        return file.read_text().strip()
-    except FileNotFoundError:
+    secret = os.environ.get(variable, "").strip() or _file_content(name, file)
+    if not secret:
         raise ConfigurationError(
             f"Secret {name!r} is not set: set the environment variable {variable}, "
             f"or write it to the file {file}."
-        ) from None
+        )
+    return secret
+
+
+def _file_content(name: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        reason = "is not UTF-8 text"
     except OSError as error:
-        raise ConfigurationError(f"Secret {name!r} cannot be read: {error}.") from None
+        reason = (error.strerror or type(error).__name__).lower()
+    raise ConfigurationError(f"Secret {name!r} cannot be read from the file {file}: {reason}.")

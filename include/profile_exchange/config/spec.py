@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-from enum import StrEnum
+from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
+from profile_exchange.config.forms import (
+    CREDENTIALS,
+    HOST_NAME,
+    OBJECT_ID,
+    ONE_LINE,
+    SECRET_NAME,
+    SLUG,
+)
+from profile_exchange.config.messages import nearest, sentence
 from profile_exchange.config.yaml_source import KeyPath, YamlDocument
 from profile_exchange.domain.errors import ConfigurationError, Problem
 
+#: A file can be wrong in ever so many places; nobody reads more than this.
+MAX_PROBLEMS = 100
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 #: Ids of connections and tenants are file names, DAG ids and parts of addresses.
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 #: Ids of properties, segments and objectives, as BlueConic allows them.
-ObjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,63}$")]
+ObjectId = Annotated[str, StringConstraints(pattern=OBJECT_ID)]
+#: The name under which `config.settings.read_secret` finds a secret.
+SecretName = Annotated[str, StringConstraints(pattern=SECRET_NAME)]
+#: The id of the Airflow connection that holds consumer key and secret.
+CredentialsId = Annotated[str, StringConstraints(pattern=CREDENTIALS)]
+#: Host names mean the same in any case, and are kept and compared in lower case.
 HostName = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$",
-        max_length=253,
-    ),
+    str, BeforeValidator(_lower), StringConstraints(pattern=HOST_NAME, max_length=253)
 ]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=ONE_LINE),
+]
+#: Labels and tags; Airflow, whose DAG tags they become, takes a hundred characters.
+Label = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE),
+]
+#: A fraction of a whole. Strict, because ``true`` would otherwise read as 1.
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 
 
 class Spec(BaseModel):
     """A frozen model of a piece of YAML; a key that it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 SpecT = TypeVar("SpecT", bound=Spec)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`` Did you mean 'x'?``, or nothing when no known word is close."""
-    candidates = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(word.lower(), list(candidates), n=1, cutoff=0.5)
-    return f" Did you mean {candidates[close[0]]!r}?" if close else ""
 
 
 def parse(model: type[SpecT], document: YamlDocument) -> SpecT:
@@ -51,49 +77,24 @@ def parse(model: type[SpecT], document: YamlDocument) -> SpecT:
         raise ConfigurationError(_problems(model, document, error)) from None
 
 
-def _problems(
-    model: type[Spec], document: YamlDocument, error: ValidationError
-) -> list[Problem]:
-    problems = []
-    for wrong in error.errors(include_url=False):
-        path = _as_written(wrong["loc"], document)
-        problems.append(document.problem(path, _sentence(model, path, wrong)))
-    return sorted(set(problems))
+def _problems(model: type[Spec], document: YamlDocument, error: ValidationError) -> list[Problem]:
+    wrongs = error.errors(include_url=False)
+    problems = {_problem(model, document, wrong) for wrong in wrongs[:MAX_PROBLEMS]}
+    if len(wrongs) > MAX_PROBLEMS:
+        more = f"there are {len(wrongs) - MAX_PROBLEMS} more problems in this file."
+        problems.add(document.problem((), more))
+    return sorted(problems)
 
 
-def _as_written(loc: tuple[int | str, ...], document: YamlDocument) -> KeyPath:
-    """A pydantic location without the parts that name a union's branch, not a key."""
-    path: KeyPath = ()
-    for position, part in enumerate(loc):
-        last = position == len(loc) - 1
-        if last or (*path, part) in document.lines:
-            path = (*path, part)
-    return path if path in document.lines or not _is_branch(path[-1]) else path[:-1]
-
-
-def _is_branch(part: str | int) -> bool:
-    return isinstance(part, str) and (part[:1].isupper() or "[" in part or part in _BRANCHES)
-
-
-_BRANCHES = {"str", "int", "float", "bool", "none", "function-after", "constrained-str"}
-
-
-def _sentence(model: type[Spec], path: KeyPath, wrong: Any) -> str:
-    kind = wrong["type"]
-    if kind == "extra_forbidden":
+def _problem(model: type[Spec], document: YamlDocument, wrong: Mapping[str, Any]) -> Problem:
+    path = document.written(wrong["loc"])
+    if wrong["type"] == "missing":
+        return document.problem((*path, wrong["loc"][-1]), "this key is required.")
+    if wrong["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
-        return f"unknown key.{nearest(str(path[-1]), known)} Known here: {', '.join(known)}."
-    if kind == "missing":
-        return "this key is required."
-    if kind in {"enum", "literal_error"}:
-        expected = wrong["ctx"]["expected"]
-        words = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
-        return f"{wrong['input']!r} is not one of {expected}.{nearest(str(wrong['input']), words)}"
-    if kind == "string_pattern_mismatch":
-        return f"{wrong['input']!r} is not a valid name here; it must match {wrong['ctx']['pattern']}."
-    if kind == "value_error":
-        return str(wrong["ctx"]["error"])
-    return f"{wrong['msg'][0].lower()}{wrong['msg'][1:]}."
+        message = f"unknown key.{nearest(str(path[-1]), known)} Known here: {', '.join(known)}."
+        return document.problem(path, message)
+    return document.problem(path, sentence(wrong))
 
 
 def _keys_at(model: type[Spec], path: KeyPath) -> list[str]:
@@ -108,7 +109,7 @@ def _keys_at(model: type[Spec], path: KeyPath) -> list[str]:
 
 def _annotation(spec: type[Spec], key: str) -> Any:
     for name, field in spec.model_fields.items():
-        if key in (name, field.alias):
+        if key == (field.alias or name):
             return field.annotation
     return None
 
@@ -122,8 +123,3 @@ def _spec_in(annotation: Any) -> type[Spec] | None:
             if spec := _spec_in(inner):
                 return spec
     return None
-
-
-def words(enum: type[StrEnum]) -> list[str]:
-    """The words of an enumeration, for messages."""
-    return [member.value for member in enum]

@@ -6,21 +6,24 @@ from typing import Any
 
 from pydantic import Field
 
-from profile_exchange.config.spec import HostName, Name, ObjectId, Slug, Spec
+from profile_exchange.config.spec import HostName, Label, Name, ObjectId, SecretName, Spec
 from profile_exchange.domain.properties import DataSensitivity, FilterType, ProfileProperty
 from profile_exchange.domain.tenant import Objective, Segment, Tenant
 
 
 class PropertySpec(Spec):
+    """A profile property of the tenant."""
+
     id: ObjectId
     name: Name
     type: FilterType = FilterType.SELECT
     unique_identifier: bool = False
     sensitivity: DataSensitivity = DataSensitivity.NON_PII
-    tags: list[Name] = Field(default_factory=list)
+    tags: list[Label] = Field(default_factory=list)
     description: str = ""
 
     def to_domain(self) -> ProfileProperty:
+        """The property without its YAML."""
         return ProfileProperty(
             id=self.id,
             name=self.name,
@@ -33,13 +36,16 @@ class PropertySpec(Spec):
 
 
 class SegmentSpec(Spec):
+    """A segment of the tenant, with its rule."""
+
     id: ObjectId
     name: Name
     description: str = ""
-    tags: list[Name] = Field(default_factory=list)
+    tags: list[Label] = Field(default_factory=list)
     refinement: dict[str, Any] | None = None
 
     def to_domain(self) -> Segment:
+        """The segment without its YAML."""
         return Segment(
             id=self.id,
             name=self.name,
@@ -50,15 +56,18 @@ class SegmentSpec(Spec):
 
 
 class ObjectiveSpec(Spec):
+    """An objective of the tenant."""
+
     id: ObjectId
     name: Name
     title: str = ""
     description: str = ""
     needs_consent: bool = True
-    legislations: list[Name] = Field(default_factory=list)
-    tags: list[Name] = Field(default_factory=list)
+    legislations: list[str] = Field(default_factory=list)
+    tags: list[Label] = Field(default_factory=list)
 
     def to_domain(self) -> Objective:
+        """The objective without its YAML."""
         return Objective(
             id=self.id,
             name=self.name,
@@ -75,12 +84,13 @@ class TenantSpec(Spec):
 
     name: Name
     host: HostName
-    store: Slug = Field(description="Name of the secret that holds the profile store's URL.")
+    store: SecretName = Field(description="Name of the secret that holds the profile store's URL.")
     properties: list[PropertySpec] = Field(default_factory=list)
     segments: list[SegmentSpec] = Field(default_factory=list)
     objectives: list[ObjectiveSpec] = Field(default_factory=list)
 
     def to_domain(self, tenant_id: str) -> Tenant:
+        """The tenant that the file of this id describes."""
         return Tenant(
             id=tenant_id,
             name=self.name,

@@ -1,9 +1,18 @@
-"""YAML files with a memory of where everything stood, so that an error names its line."""
+"""YAML files with a memory of where everything stood, so that an error names its line.
+
+What is read is plain data, by YAML 1.2's core rules: ``on``, ``yes``, dates, times and numbers
+with a leading zero are text, tags are refused. No file can do more than be wrong: how large
+it is, how deep it nests and how far its aliases unfold have limits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +22,26 @@ from profile_exchange.domain.errors import ConfigurationError, Problem
 
 #: A place in a document: keys and list positions from the top.
 KeyPath = tuple[str | int, ...]
+#: Something wrong at a place.
+Finding = tuple[KeyPath, str]
 
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 20
+MAX_VALUES = 100_000
+MAX_CHARACTERS = 4 * MAX_BYTES
+
+# Scalars are told apart by `_scalar`, so the loader that resolves nothing is the right one.
+_Loader: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN_KEY = re.compile(r"[\w.:-]{1,63}")
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(r"[-+]?([0-9]{1,30}[.][0-9]{0,30}|[.][0-9]{1,30})([eE][-+]?[0-9]{1,2})?")
 
 
 @dataclass(frozen=True)
@@ -31,84 +58,211 @@ class YamlDocument:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def written(self, path: KeyPath) -> KeyPath:
+        """A place without the parts that are not in the file, such as a list of one left out."""
+        place: KeyPath = ()
+        for part in path:
+            if (*place, part) in self.lines:
+                place = (*place, part)
+        return place
+
     def problem(self, path: KeyPath, message: str) -> Problem:
         """A problem at a place in this file."""
         return Problem(file=self.file, line=self.line(path), key=dotted(path), message=message)
+
+    def problems(self, findings: Iterable[Finding]) -> list[Problem]:
+        """Findings about this file as problems, in the order of its lines."""
+        return sorted({self.problem(self.written(path), message) for path, message in findings})
 
 
 def dotted(path: KeyPath) -> str:
     """``("import", "links", 0)`` as ``import.links[0]``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            key = part if _PLAIN_KEY.fullmatch(part) else shortened(part)
+            text += f".{key}" if text else key
     return text
+
+
+def shortened(value: object, longest: int = 60) -> str:
+    """A value from a file as a message shows it: quoted, on one line, cut off when long."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= longest else f"{text[: longest - 1]}…")
 
 
 def read_yaml(path: Path, root: Path | None = None) -> YamlDocument:
     """Read one YAML file whose top is a mapping.
 
-    Raises `ConfigurationError` with the file and line when it is not readable YAML, repeats a
-    key, or is no mapping.
+    Raises `ConfigurationError` with the file and line when it cannot be read, is no plain
+    YAML, repeats a key, is too large, or is no mapping.
     """
-    name = _shown(path, root)
+    name = shown(path, root)
+    node = _composed(_text(path, name), name)
+    builder = _Builder(name)
+    data = builder.value(node, ()) if node else None
+    if builder.problems:
+        raise ConfigurationError(sorted(builder.problems))
+    if data is None:
+        raise _problem(name, 1, "the file is empty.")
+    if not isinstance(data, dict):
+        raise _problem(name, 1, "the file must be a mapping of keys to values.")
+    return YamlDocument(name, data, builder.lines)
+
+
+def shown(path: Path, root: Path | None = None) -> str:
+    """A file's name as messages show it: relative to ``root`` (the working folder) if inside."""
+    with contextlib.suppress(ValueError, OSError):
+        path = path.relative_to(root or Path.cwd())
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else repr(text)
+
+
+def _text(path: Path, name: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise ConfigurationError([Problem(name, 0, "", f"cannot be read: {reason}.")]) from None
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _problem(name, 0, "this is not a file.")
+        if status.st_size > MAX_BYTES:
+            raise _problem(name, 0, f"the file is larger than {MAX_BYTES // 1024} KB.")
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _problem(name, 0, "the file is not UTF-8 text.") from None
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise _problem(name, 0, f"the file cannot be read: {reason}.") from None
+    if found := _UNPRINTABLE.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise _problem(name, line, "there is a control character here; remove it.")
+    return text
+
+
+def _problem(name: str, line: int, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem(name, line, "", message)])
+
+
+def _composed(text: str, name: str) -> yaml.Node | None:
     loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        problems = list(_repeated_keys(node, name)) if node else []
-        if problems:
-            raise ConfigurationError(problems)
-        data = loader.construct_document(node) if node else {}
+        _check_shape(text, name)
+        node: yaml.Node | None = loader.get_single_node()
     except yaml.YAMLError as error:
-        raise ConfigurationError([_yaml_problem(error, name)]) from None
+        raise _yaml_problem(error, text, name) from None
     finally:
         loader.dispose()
-    if not isinstance(data, dict):
-        message = "the file must be a mapping of keys to values."
-        raise ConfigurationError([Problem(name, 1, "", message)])
-    return YamlDocument(name, data, dict(_lines(node, ())))
+    return node
 
 
-def _shown(path: Path, root: Path | None) -> str:
-    try:
-        return str(path.relative_to(root or Path.cwd()))
-    except ValueError:
-        return str(path)
+def _check_shape(text: str, name: str) -> None:
+    """Look at size and nesting before nodes are made: libyaml recurses until its stack is full."""
+    depth = 0
+    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise _too_deep(event.start_mark, name)
+        if number > 2 * MAX_VALUES:
+            raise _too_large(event.start_mark, name)
 
 
-def _yaml_problem(error: yaml.YAMLError, name: str) -> Problem:
+def _too_deep(mark: Any, name: str) -> ConfigurationError:
+    return _problem(name, mark.line + 1, f"this nests deeper than {MAX_DEPTH} levels.")
+
+
+def _too_large(mark: Any, name: str) -> ConfigurationError:
+    message = f"the file holds more than {MAX_VALUES:,} values, or its aliases unfold to as many."
+    return _problem(name, mark.line + 1, message)
+
+
+def _yaml_problem(error: yaml.YAMLError, text: str, name: str) -> ConfigurationError:
     mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or "cannot be read"
-    return Problem(name, mark.line + 1 if mark else 0, "", f"this is not YAML: {what}.")
+    said = (getattr(error, "context", None), getattr(error, "problem", None))
+    what = ", ".join(part for part in said if part) or "it cannot be parsed"
+    line = mark.line if mark else 0
+    hint = " Indent with blanks, not with tabs." if _has_tab(text, line) else ""
+    return _problem(name, line + 1, f"this is not YAML: {what}.{hint}")
 
 
-def _lines(node: yaml.Node | None, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, key.value)
-            yield inner, key.start_mark.line + 1
-            yield from _lines(value, inner)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, value in enumerate(node.value):
-            inner = (*path, position)
-            yield inner, value.start_mark.line + 1
-            yield from _lines(value, inner)
+def _has_tab(text: str, line: int) -> bool:
+    lines = text.splitlines()[line : line + 1]
+    return any("\t" in line[: len(line) - len(line.lstrip())] for line in lines)
 
 
-def _repeated_keys(node: yaml.Node, name: str, path: KeyPath = ()) -> Iterator[Problem]:
-    if isinstance(node, yaml.MappingNode):
+@dataclass
+class _Builder:
+    """Turns nodes into plain data, and notes lines and problems on the way."""
+
+    file: str
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    values: int = 0
+    characters: int = 0
+
+    def value(self, node: yaml.Node, path: KeyPath) -> Any:
+        """The plain value of a node at a place."""
+        self._count(node, path)
+        if node.tag not in _PLAIN_TAGS:
+            self._note(node, path, f"tags such as {shortened(node.tag)} are not read here.")
+        elif isinstance(node, yaml.MappingNode):
+            return dict(self._entries(node, path))
+        elif isinstance(node, yaml.SequenceNode):
+            return list(self._items(node, path))
+        elif isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        return None
+
+    def _entries(self, node: yaml.MappingNode, path: KeyPath) -> Iterator[tuple[str, Any]]:
         seen: set[str] = set()
-        for key, value in node.value:
-            inner = (*path, str(key.value))
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                yield Problem(name, line, dotted(inner), "this key stands here twice; keep one.")
-            seen.add(key.value)
-            yield from _repeated_keys(value, name, inner)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, value in enumerate(node.value):
-            yield from _repeated_keys(value, name, (*path, position))
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _PLAIN_TAGS:
+                self._note(key_node, path, "a key must be text.")
+                continue
+            key = self._text(key_node, path)
+            place = (*path, key)
+            if key in seen:
+                self._note(key_node, place, "this key stands here twice; keep one.")
+                continue
+            seen.add(key)
+            self.lines[place] = key_node.start_mark.line + 1
+            yield key, self.value(value_node, place)
+
+    def _items(self, node: yaml.SequenceNode, path: KeyPath) -> Iterator[Any]:
+        for position, item in enumerate(node.value):
+            place = (*path, position)
+            self.lines[place] = item.start_mark.line + 1
+            yield self.value(item, place)
+
+    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
+        text = self._text(node, path)
+        if node.style:  # quoted, or a block: text, whatever it looks like
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if _INTEGER.fullmatch(text):
+            return int(text)
+        return float(text) if _FLOAT.fullmatch(text) else text
+
+    def _text(self, node: yaml.ScalarNode, path: KeyPath) -> str:
+        text = str(node.value)
+        self.characters += len(text)
+        if self.characters > MAX_CHARACTERS:
+            raise _too_large(node.start_mark, self.file)
+        # The file itself is clean; an escape in double quotes can still stand for anything.
+        if _UNPRINTABLE.search(text):
+            self._note(node, path, "this text holds a control character; remove it.")
+        return text
+
+    def _count(self, node: yaml.Node, path: KeyPath) -> None:
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise _too_large(node.start_mark, self.file)
+        if len(path) > MAX_DEPTH:
+            raise _too_deep(node.start_mark, self.file)
+
+    def _note(self, node: yaml.Node, path: KeyPath, message: str) -> None:
+        line = node.start_mark.line + 1
+        self.problems.append(Problem(self.file, line, dotted(path), message))

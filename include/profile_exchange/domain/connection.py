@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 
@@ -71,12 +72,23 @@ class PropertyMapping:
     overwrite: bool = False
 
 
+#: Arguments of Great Expectations that name a column, or several: here, properties of theirs.
+COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
+
+
 @dataclass(frozen=True, slots=True)
 class ConfiguredExpectation:
-    """One expectation in Great Expectations' own vocabulary; ``column`` names a property."""
+    """One expectation in Great Expectations' own vocabulary; its columns are properties."""
 
     type: str
     kwargs: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their properties that the expectation is about, in the order of `COLUMN_ARGUMENTS`."""
+        named = (self.kwargs.get(argument, ()) for argument in COLUMN_ARGUMENTS)
+        lists = ((name,) if isinstance(name, str) else name for name in named)
+        return tuple(chain.from_iterable(lists))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ class ImportGoal:
         """Their properties that the import needs, without duplicates, in order of first use."""
         linked = (pair.theirs for link in self.links for pair in link)
         mapped = (mapping.source for mapping in self.mappings)
-        expected = (e.kwargs["column"] for e in self.expectations if "column" in e.kwargs)
+        expected = (column for each in self.expectations for column in each.columns)
         return tuple(dict.fromkeys([*linked, *mapped, *expected]))
 
 

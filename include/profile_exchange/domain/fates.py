@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from profile_exchange.domain.errors import CountsDisagree
@@ -77,7 +77,7 @@ class FateCounts:
     @property
     def settled(self) -> int:
         """The sum over all fates."""
-        return sum(getattr(self, field.name) for field in fields(self)) - self.received
+        return sum(self.as_dict().values()) - self.received
 
     def check(self) -> FateCounts:
         """Return these counts, or raise `CountsDisagree` if a profile has no fate, or two."""

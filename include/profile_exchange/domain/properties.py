@@ -54,22 +54,25 @@ class ProfileProperty:
     description: str = ""
 
 
-#: One POSIX/Python regular expression per type, for a value after trimming. They hold in
-#: Python's `re` and in PostgreSQL's `~` alike, so that one rule serves both.
+_DECIMAL = r"^[-+]?([0-9]{1,30}([.][0-9]{0,20})?|[.][0-9]{1,20})$"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DATE = (
+    r"[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
+)
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
+_OFFSET = r"(Z|[-+](0[0-9]|1[0-4]):?[0-5][0-9])"
+
+#: How a value of each type is written, blanks around it aside; `SELECT` takes anything.
+#: Each is a regular expression that means the same to PostgreSQL's ``~`` as it is, and to
+#: Python's `re` by ``fullmatch`` (`domain.values.has_form`), so that one rule serves both.
+#: A date is ISO 8601, or epoch milliseconds as BlueConic sends it.
 VALUE_PATTERNS: dict[FilterType, str] = {
     FilterType.RANGE: r"^[-+]?[0-9]{1,10}$",
-    FilterType.DECIMAL: r"^[-+]?([0-9]{1,30}([.][0-9]{0,20})?|[.][0-9]{1,20})$",
-    FilterType.CURRENCY: r"^[-+]?([0-9]{1,30}([.][0-9]{0,20})?|[.][0-9]{1,20})$",
-    FilterType.EMAIL: (
-        r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
-        r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-        r"([.][A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$"
-    ),
-    FilterType.DATETIME: (
-        r"^([-+]?[0-9]{1,15}"
-        r"|[0-9]{4}-[0-9]{2}-[0-9]{2}"
-        r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[-+][0-9]{2}:?[0-9]{2})?)?)$"
-    ),
+    FilterType.DECIMAL: _DECIMAL,
+    FilterType.CURRENCY: _DECIMAL,
+    FilterType.EMAIL: rf"^[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}([.]{_LABEL})+$",
+    FilterType.DATETIME: rf"^([-+]?[0-9]{{1,15}}|{_DATE}([T ]{_TIME}{_OFFSET}?)?)$",
 }
 
 #: Types whose values are numbers, and can be summed.

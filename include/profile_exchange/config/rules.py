@@ -1,0 +1,222 @@
+"""What a well-formed file may still get wrong: within it, and against the tenant it is about.
+
+Each function yields what it finds, with its place in the file; nothing is raised, so that a
+person sees everything at once. A tenant that lists no properties (or segments, or objectives)
+in its file keeps them in its store alone: what is said about them is checked by the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from profile_exchange.config import expectations
+from profile_exchange.config.messages import nearest
+from profile_exchange.config.yaml_source import Finding, KeyPath, shortened
+from profile_exchange.domain.connection import (
+    Connection,
+    ExposeGoal,
+    ImportGoal,
+    Link,
+    PropertyMapping,
+    Strategy,
+    Unmatched,
+)
+from profile_exchange.domain.errors import InvalidRefinement
+from profile_exchange.domain.properties import NUMERIC_TYPES, SYSTEM_PROPERTIES, ProfileProperty
+from profile_exchange.domain.refinement_grammar import parse_refinement
+from profile_exchange.domain.tenant import LEGISLATIONS, Objective, Segment, Tenant
+
+
+def within_connection(connection: Connection) -> Iterator[Finding]:
+    """What can be seen from the connection's file alone."""
+    yield from _repeated(("labels",), connection.labels)
+    yield from _repeated(("objectives",), connection.objectives)
+    if goal := connection.expose:
+        yield from _repeated(("expose", "identifiers"), goal.identifiers)
+        yield from _repeated(("expose", "segments"), goal.segments)
+        yield from _repeated(("expose", "properties"), goal.properties)
+    if connection.importing:
+        for place, message in _within_import(connection.importing):
+            yield ("import", *place), message
+
+
+def within_tenant(tenant: Tenant) -> Iterator[Finding]:
+    """What can be seen from the tenant's file alone."""
+    described: dict[str, Sequence[ProfileProperty | Segment | Objective]] = {
+        "properties": tenant.properties,
+        "segments": tenant.segments,
+        "objectives": tenant.objectives,
+    }
+    for key, things in described.items():
+        for position in _again([thing.id for thing in things]):
+            message = f"{shortened(things[position].id)} is described twice; keep one."
+            yield (key, position, "id"), message
+        for position, thing in enumerate(things):
+            yield from _repeated((key, position, "tags"), thing.tags)
+    yield from _segment_findings(tenant)
+    for position, objective in enumerate(tenant.objectives):
+        place = ("objectives", position, "legislations")
+        yield from _repeated(place, objective.legislations)
+        yield from _unknown("a legislation", place, objective.legislations, LEGISLATIONS)
+
+
+def against_tenant(connection: Connection, tenant: Tenant) -> Iterator[Finding]:
+    """What a connection says about its own tenant must be so."""
+    if connection.partner.host == tenant.host:
+        message = f"this is the host name of {tenant.name} itself; name the other tenant's."
+        yield ("partner", "host"), message
+    if tenant.objectives:
+        known = [objective.id for objective in tenant.objectives]
+        noun = f"an objective of {tenant.name}"
+        yield from _unknown(noun, ("objectives",), connection.objectives, known)
+    if connection.expose:
+        yield from _grant_findings(connection.expose, tenant)
+    if connection.importing and tenant.properties:
+        yield from _link_findings(connection.importing, tenant)
+        yield from _target_findings(connection.importing, tenant)
+
+
+def _segment_findings(tenant: Tenant) -> Iterator[Finding]:
+    properties = {known.id for known in tenant.properties} | SYSTEM_PROPERTIES
+    objectives = {known.id for known in tenant.objectives}
+    for position, segment in enumerate(tenant.segments):
+        if segment.refinement is None:
+            continue
+        place = ("segments", position, "refinement")
+        try:
+            parse_refinement(segment.refinement)
+        except InvalidRefinement as error:
+            yield (*place, *error.path), str(error)
+            continue
+        for at, noun, name in _names_in(segment.refinement, place):
+            known = objectives if noun == "an objective" else properties
+            if name not in known:
+                yield at, _is_not(name, f"{noun} of {tenant.name}", known)
+
+
+def _names_in(refinement: Mapping[str, Any], place: KeyPath) -> Iterator[tuple[KeyPath, str, str]]:
+    """Every property and objective that a refinement names, with its place."""
+    for position, inner in enumerate(refinement.get("filters") or ()):
+        yield from _names_in(inner, (*place, "filters", position))
+    if refinement.get("property"):
+        yield (*place, "property"), "a profile property", refinement["property"]
+    if refinement.get("objective"):
+        for position, name in enumerate(refinement["values"]):
+            yield (*place, "values", position), "an objective", name
+
+
+def _within_import(goal: ImportGoal) -> Iterator[Finding]:
+    if goal.unmatched is Unmatched.CREATE and not goal.links:
+        yield ("unmatched",), "create needs a link, so that a created profile is found again."
+    if goal.segments == ():
+        yield ("segments",), "name at least one segment, or write all."
+    yield from _repeated(("segments",), goal.segments or ())
+    yield from _within_links(goal.links)
+    yield from _within_mappings(goal.mappings, goal.links)
+    for position, expectation in enumerate(goal.expectations):
+        for place, message in expectations.findings(expectation):
+            yield ("expectations", position, *place), message
+
+
+def _within_links(links: Sequence[Link]) -> Iterator[Finding]:
+    for position, link in enumerate(links):
+        if not link:
+            yield ("links", position), "a link needs at least one pair of unique identifiers."
+        for number in _again(link):
+            yield ("links", position, number), "this pair stands in the link twice; keep one."
+    for position in _again([frozenset(link) for link in links]):
+        yield ("links", position), "this link stands here twice; keep one."
+
+
+def _within_mappings(
+    mappings: Sequence[PropertyMapping], links: Sequence[Link]
+) -> Iterator[Finding]:
+    linked = {pair.ours for pair in chain.from_iterable(links)}
+    for position in _again([mapping.target for mapping in mappings]):
+        target = mappings[position].target
+        yield ("mappings", position, "to"), f"two mappings write to {target!r}; keep one."
+    for position, mapping in enumerate(mappings):
+        place = ("mappings", position, "to")
+        if mapping.target in SYSTEM_PROPERTIES:
+            yield place, f"{mapping.target} is kept by the tenant itself; name another property."
+        elif mapping.target in linked:
+            yield place, f"profiles are matched on {mapping.target!r}, so no import may change it."
+
+
+def _grant_findings(goal: ExposeGoal, tenant: Tenant) -> Iterator[Finding]:
+    if tenant.properties:
+        properties = {known.id for known in tenant.properties} | SYSTEM_PROPERTIES
+        noun = f"a profile property of {tenant.name}"
+        yield from _unknown(noun, ("expose", "properties"), goal.properties, properties)
+        noun = f"a unique identifier of {tenant.name}"
+        place = ("expose", "identifiers")
+        yield from _unknown(noun, place, goal.identifiers, _identifiers(tenant))
+    if tenant.segments:
+        segments = [known.id for known in tenant.segments]
+        noun = f"a segment of {tenant.name}"
+        yield from _unknown(noun, ("expose", "segments"), goal.segments, segments)
+
+
+def _link_findings(goal: ImportGoal, tenant: Tenant) -> Iterator[Finding]:
+    identifiers = _identifiers(tenant)
+    for position, link in enumerate(goal.links):
+        for number, pair in enumerate(link):
+            if pair.ours not in identifiers:
+                place = ("import", "links", position, number, "ours")
+                yield (
+                    place,
+                    _is_not(pair.ours, f"a unique identifier of {tenant.name}", identifiers),
+                )
+
+
+def _target_findings(goal: ImportGoal, tenant: Tenant) -> Iterator[Finding]:
+    """A target that the tenant does not know is created by the import, with its source's type."""
+    known = {described.id: described for described in tenant.properties}
+    for position, mapping in enumerate(goal.mappings):
+        target = known.get(mapping.target)
+        place = ("import", "mappings", position)
+        if target and target.indexed and not _is_linked(goal, target.id):
+            message = (
+                f"{target.id!r} is a unique identifier of {tenant.name}; no import may write it."
+            )
+            yield (*place, "to"), message
+        if target and mapping.strategy is Strategy.SUM and target.filter_type not in NUMERIC_TYPES:
+            types = ", ".join(sorted(NUMERIC_TYPES))
+            message = f"{target.id!r} is {target.filter_type}; only {types} can be summed."
+            yield (*place, "strategy"), message
+
+
+def _is_linked(goal: ImportGoal, identifier: str) -> bool:
+    return any(pair.ours == identifier for link in goal.links for pair in link)
+
+
+def _identifiers(tenant: Tenant) -> list[str]:
+    return [known.id for known in tenant.properties if known.indexed]
+
+
+def _unknown(
+    noun: str, place: KeyPath, names: Sequence[str], known: Collection[str]
+) -> Iterator[Finding]:
+    for position, name in enumerate(names):
+        if name not in known:
+            yield (*place, position), _is_not(name, noun, known)
+
+
+def _is_not(name: str, noun: str, known: Iterable[str]) -> str:
+    return f"{shortened(name)} is not {noun}.{nearest(name, known)}"
+
+
+def _repeated(place: KeyPath, names: Sequence[str]) -> Iterator[Finding]:
+    for position in _again(names):
+        yield (*place, position), f"{shortened(names[position])} stands here twice; keep one."
+
+
+def _again(names: Iterable[object]) -> Iterator[int]:
+    """The positions of what has stood in a list before."""
+    seen: set[object] = set()
+    for position, name in enumerate(names):
+        if name in seen:
+            yield position
+        seen.add(name)

@@ -1,0 +1,130 @@
+"""A connection's file: what it may say, and how each mistake is told."""
+
+from __future__ import annotations
+
+from profile_exchange.domain.connection import (
+    ConsentRule,
+    ExposeGoal,
+    IdentifierPair,
+    Limits,
+    PropertyMapping,
+    Restriction,
+    Schedule,
+    Strategy,
+    Unmatched,
+)
+from tests.unit.configuring import EXPOSING, IMPORTING, Folders
+
+EVERYTHING = """\
+title: Taylor Times
+description: |
+  Reading habits,
+  in two lines.
+tenant: harbor-goods
+labels: [publisher, "2024", on]
+favorite: yes
+enabled: off
+partner: {name: Taylor Times, host: Taylor-Times.LOCALHOST}
+objectives: [partner_data]
+consent: consented_or_unneeded
+schedule: {cron: "0  6 * * MON-FRI", timezone: Europe/Amsterdam}
+expose:
+  identifiers: [email]
+  segments: [customers]
+  properties: [orders]
+import:
+  credentials: taylor_times
+  segments: all
+  links:
+    - {theirs: email, ours: email}
+    - - {theirs: number, ours: loyalty_card}
+      - {theirs: mail, ours: email}
+  unmatched: create
+  mappings:
+    - {from: section, to: TaylorTimes_Section}
+    - {from: visits, to: orders, strategy: INCREMENT, restriction: EXISTING_PROFILES_ONLY,
+       overwrite: true}
+  expectations:
+    - {type: expect_column_values_to_be_between, kwargs: {column: visits, min_value: 0}}
+    - {type: expect_column_pair_values_to_be_equal, kwargs: {column_A: a, column_B: section}}
+  limits: {max_rejected_share: 0.1, max_drop_share: 1}
+"""
+
+
+def test_everything_a_file_can_say_arrives_in_the_domain(folders: Folders) -> None:
+    folders.connection(EVERYTHING)
+    found = folders.read().check().connections["taylor-times"]
+    assert (found.id, found.title, found.tenant) == (
+        "taylor-times",
+        "Taylor Times",
+        "harbor-goods",
+    )
+    assert found.description == "Reading habits,\nin two lines.\n"
+    assert found.labels == ("publisher", "2024", "on")
+    assert (found.favorite, found.enabled) == (True, False)
+    assert found.partner.host == "taylor-times.localhost"
+    assert found.objectives == ("partner_data",)
+    assert found.consent is ConsentRule.CONSENTED_OR_UNNEEDED
+    assert found.schedule == Schedule("0 6 * * MON-FRI", "Europe/Amsterdam")
+    assert found.expose == ExposeGoal(("email",), ("customers",), ("orders",))
+    goal = found.importing
+    assert goal is not None
+    assert (goal.credentials, goal.segments, goal.unmatched) == (
+        "taylor_times",
+        None,
+        Unmatched.CREATE,
+    )
+    assert goal.links == (
+        (IdentifierPair("email", "email"),),
+        (IdentifierPair("number", "loyalty_card"), IdentifierPair("mail", "email")),
+    )
+    assert goal.mappings == (
+        PropertyMapping("section", "TaylorTimes_Section"),
+        PropertyMapping(
+            "visits", "orders", Strategy.SUM, Restriction.EXISTING_PROFILES_ONLY, overwrite=True
+        ),
+    )
+    assert goal.limits == Limits(0.1, 1.0)
+    assert goal.source_properties == ("email", "number", "mail", "section", "visits", "a")
+
+
+def test_a_connection_without_a_goal_is_told(folders: Folders) -> None:
+    folders.connection(EXPOSING.partition("expose:")[0])
+    (told,) = folders.problems()
+    assert told.endswith("a connection needs a goal: expose, import, or both.")
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_lines(folders: Folders) -> None:
+    text = IMPORTING.replace("[partner_data]", "[x, x]").replace("SUM", "SET")
+    folders.connection(text.replace("TaylorTimes_Section", "email"))
+    assert [line.split(": ")[0] for line in folders.problems()] == [
+        "taylor-times.yaml:4",
+        "taylor-times.yaml:4",
+        "taylor-times.yaml:4",
+        "taylor-times.yaml:11",
+    ]
+
+
+def test_a_tenant_that_lists_nothing_is_not_compared_with(folders: Folders) -> None:
+    folders.tenant("name: Harbor Goods\nhost: harbor-goods.localhost\nstore: harbor-goods\n")
+    folders.connection(IMPORTING)
+    folders.connection(EXPOSING, "exposing.yaml")
+    assert folders.problems() == []
+
+
+def test_what_people_paste_by_mistake_is_not_repeated(folders: Folders) -> None:
+    secret = "postgresql://exchange:S3cret!@db/harbor"
+    folders.connection(IMPORTING.replace("taylor_times", f"'{secret}'"))
+    folders.tenant("name: H\nhost: h.localhost\nstore: " + secret)
+    told = "\n".join(folders.problems())
+    assert "import.credentials: write the id of an Airflow connection" in told
+    assert "store: write the name of a secret" in told
+    assert "S3cret" not in told
+
+
+def test_nobody_has_to_read_a_thousand_problems(folders: Folders) -> None:
+    mappings = "".join(f"    - {{from: a, to: b{n}, x: 1}}\n" for n in range(1000))
+    folders.connection(IMPORTING.partition("    - {from")[0] + mappings)
+    told = folders.problems()
+    assert len(told) == 101
+    assert "there are 900 more problems in this file." in told[0]

@@ -132,6 +132,7 @@ class Exchange:
     profiles_per_part: int = 100
     now: datetime = NOW
     runs: int = 0
+    connection_id: str = "taylor-times"
 
     @property
     def connection(self) -> Connection:
@@ -142,7 +143,7 @@ class Exchange:
             **self.settings,
             "import": {"credentials": "taylor_times", **self.goal},
         }
-        return ConnectionSpec.model_validate(spec).to_domain("taylor-times")
+        return ConnectionSpec.model_validate(spec).to_domain(self.connection_id)
 
     @property
     def source(self) -> InMemorySource:

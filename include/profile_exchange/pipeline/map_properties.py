@@ -37,7 +37,7 @@ from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_PATTERNS, FilterType
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
-from profile_exchange.store.database import store_errors
+from profile_exchange.store.database import rows_written, store_errors
 from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import quarantine
@@ -61,7 +61,7 @@ def map_properties(run: Run, now: datetime) -> dict[str, int]:
         take_back(database, tables, [Reason.VALUE_TYPE])
         rejected = _reject_wrong_types(database, run, now)
         database.execute(delete(tables.mapped))
-        mapped = database.execute(_statement(run)).rowcount
+        mapped = rows_written(database, _statement(run))
         analyze(database, tables.mapped)
     return {"mapped": mapped, "rejected": rejected}
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.store.database import rows_written
 from profile_exchange.store.staging import Staging
 
 
@@ -42,8 +43,7 @@ def settle(
 ) -> int:
     """Give every profile of a query (column ``profile_id``) one fate. Returns how many."""
     rows = select(profiles.c.profile_id, _text(fate), _text(reason)).select_from(profiles)
-    result = database.execute(insert(staging.fate).from_select(_columns(staging.fate), rows))
-    return result.rowcount
+    return rows_written(database, insert(staging.fate).from_select(_columns(staging.fate), rows))
 
 
 def counts_by_fate(database: Database, staging: Staging) -> dict[str, int]:

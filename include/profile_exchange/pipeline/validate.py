@@ -52,6 +52,7 @@ from profile_exchange.pipeline.expectations import (
 )
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.store.database import rows_written
 from profile_exchange.store.staging import SCHEMA, analyze
 from profile_exchange.store.tables import quarantine
 
@@ -270,7 +271,7 @@ def _quarantine(
         *("reason", "fingerprint", "quarantined_at"),
     ]
     kept = insert_into(quarantine).from_select(columns, rows).on_conflict_do_nothing()
-    number = database.execute(kept).rowcount
+    number = rows_written(database, kept)
     log.info("%s on %s: %d profiles", expectation.type, expectation.property_id, number)
 
 

@@ -6,10 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    create_engine,
+    make_url,
+)
 from sqlalchemy.exc import DBAPIError
 
 from profile_exchange.domain.errors import ConfigurationError, StoreRefused, StoreUnavailable
@@ -93,6 +101,12 @@ def _told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
 def _kind(error: Exception) -> str:
     original = error.orig if isinstance(error, DBAPIError) else error
     return type(original).__name__
+
+
+def rows_written(database: Connection, statement: Executable) -> int:
+    """Execute a statement and return how many rows it wrote; SQLAlchemy counts inserts on demand."""
+    counted = statement.execution_options(preserve_rowcount=True)
+    return cast(CursorResult[Any], database.execute(counted)).rowcount
 
 
 def connect(url: str, **options: Any) -> psycopg.Connection[Any]:

@@ -1,0 +1,110 @@
+"""Another tenant that answers as a test tells it to: a real HTTP server on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+KEY, SECRET = "consumer-key", "consumer-secret"
+
+
+@dataclass
+class Answer:
+    """One answer. A ``cut`` answer promises its whole length and breaks off after that many."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+    def encoded(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+
+
+class ScriptedPartner:
+    """Hands out tokens, and answers other requests by a script; remembers what was asked."""
+
+    def __init__(self, respond: Callable[[Request], Answer]) -> None:
+        self.respond = respond
+        self.requests: list[Request] = []
+        self.tokens = 0
+        self.valid_token = ""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def asked(self, path: str) -> list[Request]:
+        return [request for request in self.requests if request.path.endswith(path)]
+
+    @contextmanager
+    def running(self) -> Iterator[ScriptedPartner]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+    def answer(self, request: Request, body: bytes) -> Answer:
+        self.requests.append(request)
+        if request.path.endswith("/oauth/token"):
+            return self._token(dict(parse_qsl(body.decode())))
+        if request.headers.get("authorization") != f"Bearer {self.valid_token}":
+            return Answer({"error": "unauthorized"}, status=401)
+        return self.respond(request)
+
+    def _token(self, form: dict[str, str]) -> Answer:
+        if (form.get("client_id"), form.get("client_secret")) != (KEY, SECRET):
+            return Answer({"error": "invalid_client"}, status=401)
+        self.tokens += 1
+        self.valid_token = f"token-{self.tokens}"
+        token = {"access_token": self.valid_token, "token_type": "Bearer", "expires_in": 3600}
+        return Answer(token)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        partner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _handle(self) -> None:
+                parts = urlsplit(self.path)
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                body = self.rfile.read(int(headers.get("content-length", 0)))
+                request = Request(self.command, parts.path, parse_qsl(parts.query), headers)
+                answer = partner.answer(request, body)
+                content = answer.encoded()
+                self.send_response(answer.status)
+                self.send_header("Content-Length", str(len(content)))
+                for key, value in answer.headers.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(content[: answer.cut])
+                if answer.cut is not None:
+                    self.close_connection = True
+
+            do_GET = do_POST = _handle
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """A test's output is no place for an access log."""
+
+        return Handler

@@ -1,0 +1,93 @@
+"""A DAG for each configured connection; a broken file hides none and shows itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from profile_exchange.config import registry
+from profile_exchange.config.settings import PROJECT_ROOT, settings
+from profile_exchange.domain.errors import ConfigurationError, NoLongerExposed, SourceUnavailable
+from profile_exchange.domain.fates import Step
+from profile_exchange.orchestration import dags
+from profile_exchange.orchestration.failures import told
+
+CONNECTIONS = PROJECT_ROOT / "include" / "connections"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the sample connections that a test may break."""
+    copied = tmp_path / "connections"
+    shutil.copytree(CONNECTIONS, copied)
+    monkeypatch.setenv("EXCHANGE_CONNECTIONS_DIR", str(copied))
+    settings.cache_clear()
+    yield copied
+    settings.cache_clear()
+
+
+def test_there_is_a_dag_for_each_connection_named_after_it(folder: Path) -> None:
+    assert {dag.dag_id for dag in dags.configured_dags()} == {"taylor-times", "harbor-goods"}
+
+
+def test_an_import_has_the_steps_in_their_order() -> None:
+    dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
+    order = [task.task_id for task in dag.topological_sort()]
+    assert order == [step.value for step in Step]
+
+
+def test_pull_and_upsert_are_mapped_over_id_ranges() -> None:
+    dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
+    assert {task.task_id for task in dag.tasks if task.is_mapped} == {"pull", "upsert"}
+
+
+def test_a_connection_runs_once_at_a_time_and_never_for_the_past() -> None:
+    dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.start_date is None
+
+
+def test_a_broken_file_hides_no_other(folder: Path) -> None:
+    (folder / "broken.yaml").write_text("title: [")
+    assert {dag.dag_id for dag in dags.configured_dags()} == {"taylor-times", "harbor-goods"}
+    with pytest.raises(ConfigurationError, match=r"broken\.yaml:\d"):
+        dags.raise_problems()
+
+
+def test_a_connection_that_is_switched_off_is_not_scheduled(folder: Path) -> None:
+    file = folder / "taylor-times.yaml"
+    text = file.read_text()
+    schedule = "schedule: {cron: '0 6 * * *', timezone: Europe/Amsterdam}\n"
+    file.write_text(schedule + text)
+    assert dags.build(registry.read_connection(file)).timetable.can_be_scheduled
+    file.write_text("enabled: false\n" + schedule + text)
+    assert not dags.build(registry.read_connection(file)).timetable.can_be_scheduled
+
+
+def test_a_fatal_error_fails_the_task_and_a_transient_one_is_retried() -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    def fails(error: Exception) -> None:
+        raise error
+
+    with pytest.raises(AirflowFailException, match="ask them"):
+        told(fails)(NoLongerExposed("ask them"))
+    with pytest.raises(SourceUnavailable):
+        told(fails)(SourceUnavailable("busy"))
+
+
+def test_parsing_dag_files_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; sys.path.insert(0, 'dags'); import connections, broken_connections\n"
+        "heavy = {'pandas', 'great_expectations', 'psycopg', 'numpy', 'fastapi'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"

@@ -91,13 +91,25 @@ _ARGUMENTS = {
     "expect_table_row_count_to_equal_other_table": "other_table_name!",
 }
 
-#: Arguments that every expectation takes beside its own. How results are reported
-#: (``result_format`` and the like) is the validate step's business, and no choice.
-COMMON_ARGUMENTS = frozenset({"row_condition", "condition_parser"})
+#: Expectations about columns as such; all others can be told which rows they are for.
+_FOR_NO_ROWS = frozenset(
+    {
+        "expect_column_to_exist",
+        "expect_column_type_to_be",
+        "expect_query_results_to_match_comparison",
+        "expect_table_column_count_to_be_between",
+        "expect_table_column_count_to_equal",
+        "expect_table_columns_to_match_ordered_list",
+        "expect_table_columns_to_match_set",
+    }
+)
+_ROWS = frozenset({"row_condition", "condition_parser"})
 
-#: ``{expectation: its own arguments}`` and ``{expectation: those it cannot do without}``.
+#: The arguments of each expectation, and those it cannot do without. How results are reported
+#: (``result_format`` and the like) is the validate step's business, and no choice.
 ARGUMENTS: Mapping[str, frozenset[str]] = {
-    name: frozenset(arguments.replace("!", "").split()) for name, arguments in _ARGUMENTS.items()
+    name: frozenset(arguments.replace("!", "").split()).union(() if name in _FOR_NO_ROWS else _ROWS)
+    for name, arguments in _ARGUMENTS.items()
 }
 REQUIRED: Mapping[str, frozenset[str]] = {
     name: frozenset(word[:-1] for word in arguments.split() if word.endswith("!"))
@@ -114,13 +126,9 @@ def findings(expectation: ConfiguredExpectation) -> Iterator[Finding]:
         yield ("type",), f"Great Expectations has no expectation {name}.{near}"
         return
     for argument in expectation.kwargs:
-        if argument not in known | COMMON_ARGUMENTS:
-            near = nearest(argument, known)
-            takes = ", ".join(sorted(known))
-            yield (
-                ("kwargs", argument),
-                f"{expectation.type} takes no such argument.{near} It takes {takes}.",
-            )
+        if argument not in known:
+            told = f"{expectation.type} takes no such argument.{nearest(argument, known)}"
+            yield ("kwargs", argument), f"{told} It takes {', '.join(sorted(known))}."
     for argument in sorted(REQUIRED[expectation.type] - set(expectation.kwargs)):
         yield ("kwargs",), f"{expectation.type} needs the argument {argument}."
     yield from _column_findings(expectation.kwargs)

@@ -25,6 +25,7 @@ KeyPath = tuple[str | int, ...]
 #: Something wrong at a place.
 Finding = tuple[KeyPath, str]
 
+#: Limits on a file: its size, how deep it nests, and what it holds once aliases are unfolded.
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
 MAX_VALUES = 100_000
@@ -40,6 +41,7 @@ _WORDS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_OPENED = ("while scanning a quoted scalar", "while parsing a flow")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?([0-9]{1,30}[.][0-9]{0,30}|[.][0-9]{1,30})([eE][-+]?[0-9]{1,2})?")
 
@@ -179,17 +181,28 @@ def _too_large(mark: Any, name: str) -> ConfigurationError:
 
 
 def _yaml_problem(error: yaml.YAMLError, text: str, name: str) -> ConfigurationError:
+    context, problem = getattr(error, "context", None), getattr(error, "problem", None)
     mark = getattr(error, "problem_mark", None)
-    said = (getattr(error, "context", None), getattr(error, "problem", None))
-    what = ", ".join(part for part in said if part) or "it cannot be parsed"
-    line = mark.line if mark else 0
-    hint = " Indent with blanks, not with tabs." if _has_tab(text, line) else ""
-    return _problem(name, line + 1, f"this is not YAML: {what}.{hint}")
+    if context and context.startswith(_OPENED):  # what was never closed begins there
+        mark = getattr(error, "context_mark", mark)
+    what = ", ".join(part for part in (context, problem) if part) or "it cannot be parsed"
+    hint = _hint(context or "", problem or "", _line_at(text, mark))
+    return _problem(name, mark.line + 1 if mark else 1, f"this is not YAML: {what}.{hint}")
 
 
-def _has_tab(text: str, line: int) -> bool:
-    lines = text.splitlines()[line : line + 1]
-    return any("\t" in line[: len(line) - len(line.lstrip())] for line in lines)
+def _line_at(text: str, mark: Any) -> str:
+    lines = text.splitlines()
+    return lines[mark.line] if mark and mark.line < len(lines) else ""
+
+
+def _hint(context: str, problem: str, line: str) -> str:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return " Indent with blanks, not with tabs."
+    if "an alias" in context or "an anchor" in context or "cannot start any token" in problem:
+        return " Put text that starts with a sign such as * & @ or % in quotes."
+    if problem.startswith("mapping values are not allowed"):
+        return " Look at the indentation, and put text with a colon in it in quotes."
+    return ""
 
 
 @dataclass

@@ -1,0 +1,117 @@
+"""The FastAPI app: ``uvicorn --factory profile_exchange.exposure.app:create_app``.
+
+It keeps no state that matters between requests, so any number of workers serve side by side.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from profile_exchange import __version__
+from profile_exchange.config.settings import Settings
+from profile_exchange.config.settings import settings as installed_settings
+from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.exposure import listings, oauth, profiles
+from profile_exchange.exposure.access_log import AccessLog
+from profile_exchange.exposure.refusals import (
+    Refusal,
+    invalid_request,
+    not_found,
+    server_error,
+    unavailable,
+)
+from profile_exchange.exposure.service import Clock, Service, utc_now
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/rest/v2"
+
+
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
+    """The exposure API of an installation, for every tenant that it hosts.
+
+    ``settings`` are this process's own unless given; ``clock`` tells the time of day.
+    """
+    service = Service.of(settings or installed_settings(), clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await service.stores.close()
+
+    app = FastAPI(
+        title="Profile Exchange",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+    )
+    app.state.service = service
+    app.add_middleware(AccessLog)
+    app.include_router(_routes())
+    _answer_errors(app)
+    return app
+
+
+def _routes() -> APIRouter:
+    routes = APIRouter()
+    routes.add_api_route("/healthz", healthy, include_in_schema=False)
+    for router in (oauth.router, listings.router, profiles.router):
+        routes.include_router(router, prefix=PREFIX)
+    return routes
+
+
+async def healthy() -> dict[str, str]:
+    """Whether this worker answers at all; it says nothing of any tenant."""
+    return {"status": "ok"}
+
+
+def _answer_errors(app: FastAPI) -> None:
+    app.exception_handler(Refusal)(_refused)
+    app.exception_handler(RequestValidationError)(_malformed)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(psycopg.OperationalError)(_store_away)
+    app.exception_handler(PoolTimeout)(_store_away)
+    app.exception_handler(ExchangeError)(_contradiction)
+
+
+async def _refused(_: Request, error: Refusal) -> JSONResponse:
+    return error.response()
+
+
+async def _malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+    """400 that names the parameters of ours that cannot be read, and repeats no value."""
+    names = sorted({str(wrong["loc"][1]) for wrong in error.errors() if len(wrong["loc"]) > 1})
+    sentence = f"These parameters cannot be read: {', '.join(names)}."
+    return invalid_request(sentence).response()
+
+
+async def _http(_: Request, error: HTTPException) -> JSONResponse:
+    """What the framework itself refuses: no such route, or another method of one."""
+    if error.status_code == not_found().status:
+        return not_found().response()
+    headers = dict(error.headers or {})
+    return Refusal(error.status_code, "invalid_request", error.detail, headers).response()
+
+
+async def _store_away(_: Request, error: Exception) -> JSONResponse:
+    """A database that is away, busy or shutting down; its message may quote a row."""
+    log.error("A profile store does not answer (%s).", type(error).__name__)
+    return unavailable().response()
+
+
+async def _contradiction(_: Request, error: ExchangeError) -> JSONResponse:
+    """One of our own errors: its sentence carries no value, and is for the operators."""
+    log.error("%s", error)
+    return server_error().response()

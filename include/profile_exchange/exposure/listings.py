@@ -1,0 +1,174 @@
+"""``/segments``, ``/profileProperties`` and ``/objectives``: what is exposed, and only that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+
+from profile_exchange.domain.errors import InvalidRefinement
+from profile_exchange.domain.properties import FilterType
+from profile_exchange.domain.refinement import Refinement
+from profile_exchange.domain.tenant import Segment
+from profile_exchange.exposure import definitions
+from profile_exchange.exposure.authentication import Granted
+from profile_exchange.exposure.grant import Grant
+from profile_exchange.exposure.page_query import segment_counts_statement
+from profile_exchange.exposure.service import Serving, Store
+from profile_exchange.exposure.stores import Database
+from profile_exchange.exposure.wire import (
+    ObjectiveResponse,
+    ObjectivesResponse,
+    ProfilePropertiesResponse,
+    ProfilePropertyResponse,
+    SegmentResponse,
+    SegmentsResponse,
+)
+
+log = logging.getLogger(__name__)
+
+DEFAULT_COUNT = 20
+MAX_COUNT = 10_000
+#: Indexes are 32 bits wide in the published schema.
+MAX_INDEX = 2**31 - 1
+
+router = APIRouter()
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which items of a listing are asked for."""
+
+    start: int
+    count: int
+
+    def page(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items of the page."""
+        return items[self.start : self.start + self.count]
+
+    def envelope(self, items: Sequence[Any]) -> dict[str, int]:
+        """What a listing says about itself."""
+        return {
+            "items_per_page": self.count,
+            "start_index": self.start,
+            "total_pages": pages(len(items), self.count),
+            "total_results": len(items),
+        }
+
+
+def pages(total: int, count: int) -> int:
+    """How many pages of ``count`` a total takes; none when nothing fits on a page."""
+    return -(-total // count) if count else 0
+
+
+async def paging(
+    start: Annotated[int, Query(alias="startIndex", ge=0, le=MAX_INDEX)] = 0,
+    count: Annotated[int, Query(ge=0, le=MAX_INDEX)] = DEFAULT_COUNT,
+) -> Paging:
+    """The paging of a request. More than `MAX_COUNT` items a page are served as `MAX_COUNT`."""
+    return Paging(start, min(count, MAX_COUNT))
+
+
+Paged = Annotated[Paging, Depends(paging)]
+
+
+@router.get("/segments", tags=["Segments"], response_model_exclude_none=True)
+async def exposed_segments(
+    request: Request,
+    *,
+    service: Serving,
+    database: Store,
+    grant: Granted,
+    paged: Paged,
+    tags: Annotated[list[str] | None, Query(alias="filterTag")] = None,
+) -> SegmentsResponse:
+    """The exposed segments, each with how many of its profiles are exposed."""
+    found = await definitions.segments(database, grant.goal.segments)
+    if tags:
+        found = [each for each in found if not set(tags).isdisjoint(each[0].tags)]
+    shown = paged.page(found)
+    segments = [segment for segment, _ in shown]
+    counts = await _counts(database, grant, segments, service.clock())
+    request.state.count = len(shown)
+    return SegmentsResponse(
+        **paged.envelope(found),
+        segments=tuple(
+            SegmentResponse.of(segment, dates, counts.get(segment.id)) for segment, dates in shown
+        ),
+    )
+
+
+@router.get("/profileProperties", tags=["Properties"], response_model_exclude_none=True)
+async def exposed_properties(
+    request: Request,
+    *,
+    database: Store,
+    grant: Granted,
+    paged: Paged,
+    filter_types: Annotated[list[FilterType] | None, Query(alias="filterType")] = None,
+    filter_value: Annotated[str, Query(alias="filterValue")] = "",
+    group_types: Annotated[list[str] | None, Query(alias="groupTypeId")] = None,
+) -> ProfilePropertiesResponse:
+    """The exposed profile properties, unique identifiers among them. There are no groups."""
+    known = await definitions.properties(database, grant.goal.readable)
+    found = [
+        each
+        for each in known
+        if not group_types
+        and (not filter_types or each[0].filter_type in filter_types)
+        and filter_value.lower() in each[0].name.lower()
+    ]
+    shown = paged.page(found)
+    request.state.count = len(shown)
+    return ProfilePropertiesResponse(
+        **paged.envelope(found),
+        profile_properties=tuple(
+            ProfilePropertyResponse.of(each, dates, linkable=each.id in grant.goal.identifiers)
+            for each, dates in shown
+        ),
+    )
+
+
+@router.get("/objectives", tags=["Objectives"], response_model_exclude_none=True)
+async def exposed_objectives(
+    request: Request, database: Store, grant: Granted, paged: Paged
+) -> ObjectivesResponse:
+    """The objectives whose consent decides which profiles are exposed."""
+    known = await definitions.objectives(database)
+    found = [known[name] for name in sorted(grant.objectives) if name in known]
+    shown = paged.page(found)
+    request.state.count = len(shown)
+    return ObjectivesResponse(
+        **paged.envelope(found),
+        objectives=tuple(ObjectiveResponse.of(each, dates) for each, dates in shown),
+    )
+
+
+async def _counts(
+    database: Database, grant: Grant, segments: Sequence[Segment], now: datetime
+) -> dict[str, int]:
+    """How many profiles of each segment are exposed; without those that cannot be read."""
+    readable = _readable(segments)
+    if not readable:
+        return {}
+    audience = await definitions.audience(database, grant)
+    statement = segment_counts_statement(audience, tuple(readable.values()))
+    row = await statement.row(database, now=now)
+    return dict(zip(readable, row or (), strict=True))
+
+
+def _readable(segments: Sequence[Segment]) -> dict[str, Refinement | None]:
+    found: dict[str, Refinement | None] = {}
+    for segment in segments:
+        try:
+            found[segment.id] = definitions.refinement_of(segment)
+        except InvalidRefinement as error:
+            log.warning("%s", error)
+    return found

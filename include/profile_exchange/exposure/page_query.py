@@ -1,0 +1,139 @@
+"""The statements of the API on profiles: a page of a list, with the record of it, and counts.
+
+A page is one statement: it reads the profiles, notes which of them left for the first time, and
+appends to the record of disclosures; it is answered when all of that is committed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+
+from profile_exchange.domain.refinement import Refinement
+from profile_exchange.exposure.profile_query import NOW, Audience, ProfileQuery
+from profile_exchange.exposure.stores import Statement, compiled
+from profile_exchange.store.tables import disclosure, exchanged_profile, profile
+
+#: Profiles to a row of the answer. One at a time costs more to fetch than to write; all at once
+#: could outgrow what a value may hold.
+PROFILES_A_ROW = 500
+#: The direction in ``exchange.exchanged_profile``.
+SENT = "sent"
+
+FIRST = bindparam("first", type_=Uuid)
+LAST = bindparam("last", type_=Uuid)
+
+
+@lru_cache(maxsize=512)
+def page_statement(query: ProfileQuery) -> Statement:
+    """``(JSON, profiles in it, last id, profiles found)`` in order of id; and the record of it.
+
+    JSON is bytes with commas between the profiles, the id is text; what was found counts one
+    more than left if there is a next page. Binds ``first`` and ``last`` (ids, included),
+    ``count`` (profiles that leave at most), ``fetched`` (one more), ``now``, and for the record
+    ``connection``, ``client_id``, ``request`` and ``segment_id``.
+    """
+    page = _page(query)
+    leaving = _leaving(page)
+    row = (leaving.c.number - 1) // PROFILES_A_ROW
+    json = func.string_agg(leaving.c.body, aggregate_order_by(literal(",", Text), leaving.c.number))
+    found = select(func.count()).select_from(page).scalar_subquery()
+    return compiled(
+        select(
+            func.convert_to(json, "UTF8"),
+            func.count(),
+            func.max(cast(leaving.c.id, Text).collate("C")),
+            found,
+        )
+        .group_by(row)
+        .order_by(row)
+        .add_cte(_sent(leaving), _disclosed(leaving))
+    )
+
+
+def _page(query: ProfileQuery) -> CTE:
+    # OFFSET 0 is a fence: the planner walks the ids in order and stops when the page is full,
+    # whatever it believes about how many profiles the conditions keep.
+    window = (
+        select(profile)
+        .where(profile.c.id.between(FIRST, LAST))
+        .order_by(profile.c.id)
+        .offset(literal_column("0"))
+        .subquery("profiles")
+    )
+    return (
+        select(window.c.id, query.body(window).label("body"))
+        .where(query.condition(window))
+        .limit(bindparam("fetched", type_=Integer))
+        .cte("page")
+    )
+
+
+def _leaving(page: CTE) -> CTE:
+    """The profiles of the page without the one that only tells that there are more, numbered."""
+    number = func.row_number().over(order_by=page.c.id).label("number")
+    numbered = select(page, number).subquery("numbered")
+    count = bindparam("count", type_=Integer)
+    return select(numbered).where(numbered.c.number <= count).cte("leaving")
+
+
+def _sent(leaving: CTE) -> CTE:
+    """Every profile that leaves for the first time in the connection's life.
+
+    Those that left before are read as one stretch of the index: looking up each of them is
+    what a repeated pull would spend most of its time on.
+    """
+    to_whom = _bound("connection")
+    known = exchanged_profile
+    up_to = select(leaving.c.id).order_by(leaving.c.number.desc()).limit(1).scalar_subquery()
+    left_before = (
+        exists()
+        .where(known.c.connection == to_whom, known.c.direction == SENT)
+        .where(known.c.profile_id == leaving.c.id, known.c.profile_id.between(FIRST, up_to))
+    )
+    row = select(to_whom, literal(SENT, Text), leaving.c.id, NOW).where(~left_before)
+    columns = ["connection", "direction", "profile_id", "first_at"]
+    return insert(known).from_select(columns, row).on_conflict_do_nothing().cte("sent")
+
+
+def _disclosed(leaving: CTE) -> CTE:
+    """One row about the page: who, when, what was asked, and how many left."""
+    asked = [_bound(name) for name in ("connection", "client_id", "request", "segment_id")]
+    row = select(NOW, *asked, func.count()).select_from(leaving)
+    columns = ["at", "connection", "client_id", "request", "segment", "profiles"]
+    return insert(disclosure).from_select(columns, row).cte("disclosed")
+
+
+@lru_cache(maxsize=512)
+def count_statement(query: ProfileQuery) -> Statement:
+    """How many profiles a list has. Binds ``now``, if the list depends on it."""
+    return compiled(select(func.count()).select_from(profile).where(query.condition(profile)))
+
+
+@lru_cache(maxsize=64)
+def segment_counts_statement(
+    audience: Audience, refinements: tuple[Refinement | None, ...]
+) -> Statement:
+    """How many profiles each of several segments exposes, in one pass. Binds ``now``."""
+    refiner = audience.refiner(profile)
+    counts = [func.count().filter(refiner.condition(each)) for each in refinements]
+    return compiled(select(*counts).select_from(profile).where(audience.condition(profile)))
+
+
+def _bound(name: str) -> ColumnElement[str]:
+    return bindparam(name, type_=Text)

@@ -1,0 +1,136 @@
+"""One list of profiles that a grant lets out: a segment, narrowed as asked, read page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from profile_exchange.domain.packages import IdRange
+from profile_exchange.domain.properties import CREATION_DATE
+from profile_exchange.domain.refinement import properties_of
+from profile_exchange.domain.tenant import Segment
+from profile_exchange.exposure import definitions
+from profile_exchange.exposure.asked import Asked
+from profile_exchange.exposure.cursors import Cursors, Position, binding, signing_key_of
+from profile_exchange.exposure.grant import Grant
+from profile_exchange.exposure.page_query import count_statement, page_statement
+from profile_exchange.exposure.profile_query import Membership, ProfileQuery
+from profile_exchange.exposure.refusals import not_found
+from profile_exchange.exposure.stores import Database
+
+EVERYBODY = IdRange(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePage:
+    """What a page holds, and where the next one starts if there is one.
+
+    ``json`` are the profiles with commas between them, in pieces; ``profiles`` is how many.
+    """
+
+    position: Position
+    json: Sequence[bytes]
+    profiles: int
+    following: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileList:
+    """A list of profiles, as one grant and one request make it."""
+
+    grant: Grant
+    segment_id: str
+    asked: Asked
+    query: ProfileQuery
+    cursors: Cursors
+
+    async def page(self, database: Database, now: datetime) -> ProfilePage:
+        """The page asked for. What leaves with it is on record when this returns."""
+        position = await self._position(database, now)
+        count = self.asked.count
+        rows = await page_statement(self.query).rows(
+            database,
+            first=position.first,
+            last=position.last,
+            count=count,
+            fetched=count + 1 if count else 0,
+            now=now,
+            connection=self.grant.connection.id,
+            client_id=self.grant.client_id,
+            request=self._on_record(),
+            segment_id=self.segment_id,
+        )
+        return _page(position, rows)
+
+    def ranges(self) -> list[str]:
+        """Cursors to the starts of as many equal id ranges as were asked for."""
+        parts = self.asked.ranges
+        return [self.cursors.seal(Position.of(IdRange(part, parts))) for part in range(parts)]
+
+    async def _position(self, database: Database, now: datetime) -> Position:
+        if not self.asked.is_first_page:
+            return self.cursors.open(self.asked.cursor)
+        if self.asked.ranges:
+            # Who reads in ranges asks once for each of them: counting would cost a pass each.
+            return Position.of(EVERYBODY)
+        row = await count_statement(self.query).row(database, now=now)
+        return Position.of(EVERYBODY, total=row[0] if row else None)
+
+    def _on_record(self) -> str:
+        """What was asked, in names: the values in a refinement may be people's data."""
+        told = [f"properties {', '.join(self.query.properties)}"]
+        if self.query.refinement is not None:
+            told.append(f"refined on {', '.join(sorted(properties_of(self.query.refinement)))}")
+        return "; ".join(told)
+
+
+def _page(position: Position, rows: Sequence[tuple[Any, ...]]) -> ProfilePage:
+    """The page in the rows of a page statement; no row is an empty one."""
+    left = sum(profiles for _, profiles, _, _ in rows)
+    following = None
+    if rows:
+        _, _, last, found = rows[-1]
+        following = position.after(UUID(last)) if found > left else None
+    return ProfilePage(position, [json for json, *_ in rows], left, following)
+
+
+async def open_list(
+    database: Database, grant: Grant, segment_id: str, asked: Asked, now: datetime
+) -> ProfileList:
+    """The list that a request asks for. Refuses whatever of it is not exposed."""
+    segments = await _segments(database, grant, segment_id, all_of_them=asked.expands_segments)
+    if segment_id not in segments:
+        raise not_found("There is no such segment, or it is not exposed.")
+    refinement = asked.refinement(grant)
+    properties = asked.shown(grant)
+    audience = await definitions.audience(database, grant)
+    query = ProfileQuery(
+        audience=audience,
+        segment=definitions.refinement_of(segments[segment_id]),
+        refinement=refinement,
+        properties=properties,
+        objectives=grant.objectives,
+        shows_creation=CREATION_DATE in grant.goal.readable,
+        memberships=_memberships(segments) if asked.expands_segments else None,
+    )
+    key = await signing_key_of(database, now)
+    bound_to = binding(grant, segment_id, asked.refinement_text)
+    return ProfileList(grant, segment_id, asked, query, Cursors(key, bound_to))
+
+
+async def _segments(
+    database: Database, grant: Grant, segment_id: str, *, all_of_them: bool
+) -> dict[str, Segment]:
+    exposed = grant.goal.segments
+    wanted = exposed if all_of_them else [known for known in exposed if known == segment_id]
+    return {segment.id: segment for segment, _ in await definitions.segments(database, wanted)}
+
+
+def _memberships(segments: dict[str, Segment]) -> tuple[Membership, ...]:
+    return tuple(
+        Membership(each.id, each.name, definitions.refinement_of(each))
+        for each in segments.values()
+    )

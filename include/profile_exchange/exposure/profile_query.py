@@ -1,0 +1,177 @@
+"""Lists of profiles in SQL: who may leave, and as what JSON.
+
+PostgreSQL writes the JSON, so that a page passes through here without becoming objects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from profile_exchange.domain.properties import VISITED_CHANNEL
+from profile_exchange.domain.refinement import Refinement
+from profile_exchange.domain.tenant import Objective
+from profile_exchange.store import consent
+from profile_exchange.store.refinement import Refiner, property_values
+
+#: PostgreSQL takes at most a hundred arguments to a function.
+MAX_ARGUMENTS = 90
+
+Json = ColumnElement[str]
+NOW = bindparam("now", type_=DateTime(timezone=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Which profiles may leave: they visited a channel, and their consent allows it.
+
+    ``linked`` are the connection's objectives, None when it is linked to none; ``known`` are all
+    of the tenant's, which refinements may ask about.
+    """
+
+    linked: tuple[Objective, ...] | None
+    known: tuple[Objective, ...]
+    unneeded_counts: bool
+
+    def condition(self, profiles: FromClause) -> ColumnElement[bool]:
+        """Whether a profile may leave."""
+        visited = property_values(profiles, VISITED_CHANNEL)
+        some = func.coalesce(visited != cast(literal("[]", Text), JSONB), False)
+        return and_(some, self._consented(profiles))
+
+    def refiner(self, profiles: FromClause) -> Refiner:
+        """Turns refinements into conditions on profiles, by the tenant's objectives."""
+        return Refiner(profiles, NOW, {known.id: known for known in self.known})
+
+    def _consented(self, profiles: FromClause) -> ColumnElement[bool]:
+        if self.linked is None:
+            return true()
+        return consent.consented(
+            profiles.c.consented_objectives,
+            profiles.c.refused_objectives,
+            profiles.c.privacy_legislation,
+            self.linked,
+            unneeded_counts=self.unneeded_counts,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An exposed segment, as far as a profile can be in it."""
+
+    id: str
+    name: str
+    refinement: Refinement | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileQuery:
+    """A list of profiles, and what is shown of each. Hashable: equal ones share a statement.
+
+    ``objectives`` are those whose consent is shown; ``memberships`` the segments to tell for
+    each profile, None when that was not asked for.
+    """
+
+    audience: Audience
+    segment: Refinement | None
+    refinement: Refinement | None
+    properties: tuple[str, ...]
+    objectives: tuple[str, ...]
+    shows_creation: bool
+    memberships: tuple[Membership, ...] | None = None
+
+    def condition(self, profiles: FromClause) -> ColumnElement[bool]:
+        """Whether a profile is in the list."""
+        refiner = self.audience.refiner(profiles)
+        return and_(
+            self.audience.condition(profiles),
+            refiner.condition(self.segment),
+            refiner.condition(self.refinement),
+        )
+
+    def body(self, profiles: FromClause) -> Json:
+        """A profile as JSON text."""
+        fields = [
+            ("id", _quoted(cast(profiles.c.id, Text))),
+            *([("creationDate", _iso(profiles.c.created_at))] if self.shows_creation else []),
+            ("privacyLegislation", _json_text(profiles.c.privacy_legislation)),
+            ("consentedObjectives", self._named(profiles.c.consented_objectives)),
+            ("refusedObjectives", self._named(profiles.c.refused_objectives)),
+            ("properties", self._properties(profiles)),
+            *([] if self.memberships is None else [("segments", self._segments(profiles))]),
+        ]
+        body: Json = literal("{", Text)
+        for position, (name, value) in enumerate(fields):
+            body = body + literal(f'{"," if position else ""}"{name}":', Text) + value
+        return body + literal("}", Text)
+
+    def _named(self, objectives: ColumnElement[Any]) -> Json:
+        """Which of the exposed objectives are in an array, as a JSON list."""
+        return _listed(
+            case((literal(name, Text) == func.any(objectives), literal(json.dumps(name), Text)))
+            for name in self.objectives
+        )
+
+    def _properties(self, profiles: FromClause) -> Json:
+        """The properties that have values; a missing one is null, which joining leaves out."""
+        return _listed(
+            literal(f'{{"id":{json.dumps(name)},"values":', Text)
+            + cast(property_values(profiles, name), Text)
+            + literal("}", Text)
+            for name in self.properties
+        )
+
+    def _segments(self, profiles: FromClause) -> Json:
+        refiner = self.audience.refiner(profiles)
+        return _listed(
+            case(
+                (
+                    refiner.condition(segment.refinement),
+                    literal(json.dumps({"id": segment.id, "name": segment.name}), Text),
+                )
+            )
+            for segment in self.memberships or ()
+        )
+
+
+def _quoted(text: ColumnElement[str]) -> Json:
+    return literal('"', Text) + text + literal('"', Text)
+
+
+def _json_text(text: ColumnElement[str]) -> Json:
+    return cast(func.to_json(text), Text)
+
+
+def _iso(time: ColumnElement[Any]) -> Json:
+    pattern = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
+    return _quoted(func.to_char(func.timezone("UTC", time), pattern, type_=Text))
+
+
+def _listed(pieces: Sequence[Json] | Any) -> Json:
+    """Pieces of JSON as a list, without the ones that are null."""
+    return literal("[", Text) + func.coalesce(_joined(list(pieces)), "") + literal("]", Text)
+
+
+def _joined(pieces: Sequence[Json]) -> Json:
+    """Pieces with commas between them; null if there is none that is not null."""
+    while len(pieces) > MAX_ARGUMENTS:
+        groups = range(0, len(pieces), MAX_ARGUMENTS)
+        pieces = [_joined(pieces[start : start + MAX_ARGUMENTS]) for start in groups]
+    return func.nullif(func.concat_ws(",", *pieces, type_=Text), "", type_=Text)

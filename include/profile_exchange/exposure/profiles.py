@@ -1,0 +1,82 @@
+"""``/segments/{segment}/profiles``: what a page of profiles looks like on the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from profile_exchange.exposure.asked import EXPAND_RANGES, Asked, asked
+from profile_exchange.exposure.authentication import Granted
+from profile_exchange.exposure.cursors import FIRST_PAGE
+from profile_exchange.exposure.listings import pages
+from profile_exchange.exposure.profile_list import ProfileList, ProfilePage, open_list
+from profile_exchange.exposure.service import Serving, Store
+from profile_exchange.exposure.wire import Link
+
+router = APIRouter()
+
+
+@router.get("/segments/{segment}/profiles", tags=["Segments"], response_class=Response)
+async def exposed_profiles(
+    request: Request,
+    *,
+    service: Serving,
+    database: Store,
+    grant: Granted,
+    segment: Annotated[str, Path()],
+    asking: Annotated[Asked, Depends(asked)],
+) -> Response:
+    """One page of the profiles that the grant and their consent let out of a segment."""
+    now = service.clock()
+    found = await open_list(database, grant, segment, asking, now)
+    page = await found.page(database, now)
+    request.state.count = page.profiles
+    return Response(_body(_head(request, found, page), page), media_type="application/json")
+
+
+def _head(request: Request, found: ProfileList, page: ProfilePage) -> dict[str, Any]:
+    """What comes before the profiles. A list that was not counted has no totals."""
+    asking, total = found.asked, page.position.total
+    following = found.cursors.seal(page.following) if page.following else None
+    return {
+        "itemsPerPage": asking.count,
+        **({} if total is None else _totals(total, asking.count)),
+        "cursor": asking.cursor,
+        **({"nextCursor": following} if following else {}),
+        "links": [link.model_dump() for link in _links(request, found, following)],
+    }
+
+
+def _totals(total: int, count: int) -> dict[str, int]:
+    return {"totalPages": pages(total, count), "totalResults": total}
+
+
+def _links(request: Request, found: ProfileList, following: str | None) -> list[Link]:
+    links = [Link(rel="first", href=_href(request, FIRST_PAGE))]
+    if following:
+        links.append(Link(rel="next", href=_href(request, following)))
+    # How large the pages of a range are is for its reader to say.
+    ranges = [_href(request, cursor, leave_out=("count",)) for cursor in found.ranges()]
+    return [*links, *(Link(rel="range", href=href) for href in ranges)]
+
+
+def _href(request: Request, cursor: str, leave_out: Collection[str] = ()) -> str:
+    """The address of another page of the same list."""
+    kept = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in {"cursor", "ranges", *leave_out}
+        and (name, value) != ("expand", EXPAND_RANGES)
+    ]
+    return str(request.url.replace(query=urlencode([("cursor", cursor), *kept])))
+
+
+def _body(head: dict[str, Any], page: ProfilePage) -> bytes:
+    opened = json.dumps(head).removesuffix("}").encode()
+    return b'%b,"profiles":[%b]}' % (opened, b",".join(page.json))

@@ -1,0 +1,77 @@
+"""Every answer that is not 200, as JSON: ``{"error": code, "error_description": sentence}``.
+
+A sentence never repeats what was asked: it may be a value, a secret, or the name of something
+that the partner may not know of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse
+
+from profile_exchange.domain.errors import ExchangeError
+
+BUSY_SECONDS = 5
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class Refusal(ExchangeError):
+    """A request is answered with this status, code, sentence and headers."""
+
+    def __init__(
+        self, status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}
+
+    def response(self) -> JSONResponse:
+        """The answer on the wire."""
+        content = {"error": self.code, "error_description": str(self)}
+        return JSONResponse(content, self.status, {**NO_STORE, **self.headers})
+
+
+def invalid_request(sentence: str) -> Refusal:
+    """400: the request itself is wrong."""
+    return Refusal(400, "invalid_request", sentence)
+
+
+def invalid_client(*, basic: bool = False) -> Refusal:
+    """401 at the token endpoint, whatever it was about key and secret that is wrong."""
+    headers = {"WWW-Authenticate": 'Basic realm="rest/v2"'} if basic else {}
+    return Refusal(401, "invalid_client", "Client authentication failed.", headers)
+
+
+def invalid_token() -> Refusal:
+    """401 anywhere else: no token, or one that is unknown, expired, revoked or not for here."""
+    return Refusal(
+        401,
+        "invalid_token",
+        "A valid access token is needed: get one at /rest/v2/oauth/token.",
+        {"WWW-Authenticate": 'Bearer realm="rest/v2", error="invalid_token"'},
+    )
+
+
+def not_found(sentence: str = "There is nothing here.") -> Refusal:
+    """404: it does not exist, or is not exposed; which of the two is not told."""
+    return Refusal(404, "not_found", sentence)
+
+
+def misdirected() -> Refusal:
+    """421: no tenant of this host name is hosted here."""
+    return Refusal(
+        421, "misdirected_request", "No tenant of this host name is here: check the host name."
+    )
+
+
+def unavailable() -> Refusal:
+    """503: trying again later can help."""
+    sentence = "The tenant is busy or out of order: try again later."
+    return Refusal(503, "unavailable", sentence, {"Retry-After": str(BUSY_SECONDS)})
+
+
+def server_error() -> Refusal:
+    """500: a defect, or a configuration that contradicts itself; the log knows more."""
+    return Refusal(500, "server_error", "Something is wrong on this side; it has been logged.")

@@ -1,0 +1,80 @@
+"""What every request of the API works with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
+
+from anyio import CapacityLimiter
+from fastapi import Depends
+from starlette.requests import Request
+
+from profile_exchange.config.settings import Settings
+from profile_exchange.domain.tenant import Tenant
+from profile_exchange.exposure.configured import Configured
+from profile_exchange.exposure.refusals import misdirected
+from profile_exchange.exposure.stores import Database, Stores
+
+#: Secrets that one worker checks at a time. More would take the processor from the pages.
+SECRETS_AT_ONCE = 2
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Service:
+    """The configuration, the stores and the clock of one worker."""
+
+    configured: Configured
+    stores: Stores
+    clock: Clock = utc_now
+    checking: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SECRETS_AT_ONCE))
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock) -> Service:
+        """The service of an installation."""
+        return cls(
+            Configured(settings.tenants_dir, settings.connections_dir),
+            Stores(settings.secrets_dir),
+            clock,
+        )
+
+
+async def service_of(request: Request) -> Service:
+    """The service that answers a request."""
+    service: Service = request.app.state.service
+    return service
+
+
+async def hosted_tenant(
+    request: Request, service: Annotated[Service, Depends(service_of)]
+) -> Tenant:
+    """The tenant that a request is for, by its Host header. Refuses a host that is none of ours."""
+    host = request.headers.get("host", "").partition(":")[0]
+    tenant = service.configured.tenant(host)
+    if tenant is None:
+        raise misdirected()
+    return tenant
+
+
+async def connected(
+    service: Annotated[Service, Depends(service_of)],
+    tenant: Annotated[Tenant, Depends(hosted_tenant)],
+) -> AsyncIterator[Database]:
+    """A connection to the store of the tenant that a request is for."""
+    async with service.stores.connection(tenant) as database:
+        yield database
+
+
+Serving = Annotated[Service, Depends(service_of)]
+Hosted = Annotated[Tenant, Depends(hosted_tenant)]
+#: One connection for all that a request does. It is free again before the answer is sent: a
+#: reader that dribbles holds none.
+Store = Annotated[Database, Depends(connected, scope="function")]

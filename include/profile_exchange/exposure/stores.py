@@ -1,0 +1,112 @@
+"""Reaching the hosted tenants' profile stores: pools of connections, and statements on them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from profile_exchange.config.settings import read_secret
+from profile_exchange.domain.tenant import Tenant
+from profile_exchange.store.database import parse_url
+
+#: Connections to one store from one worker: more would only queue in the database instead.
+POOL_SIZE = 8
+POOL_TIMEOUT = 10.0
+STATEMENT_TIMEOUT = "120s"
+
+Database = AsyncConnection[tuple[Any, ...]]
+#: Numbered parameters go to PostgreSQL as they are, and need no reading of every statement.
+_dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A compiled statement: its parameters in order, and the values that some have already."""
+
+    sql: bytes
+    parameters: Sequence[str]
+    bound: Mapping[str, Any]
+
+    async def rows(self, database: Database, **values: Any) -> Sequence[tuple[Any, ...]]:
+        """Run it with values for what it leaves open, and return every row.
+
+        Text and json come as Python values, ``bytea`` as bytes.
+        """
+        known = {**self.bound, **values}
+        async with AsyncRawCursor(database) as cursor:
+            ordered = [known[name] for name in self.parameters]
+            await cursor.execute(self.sql, ordered, binary=True)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def row(self, database: Database, **values: Any) -> tuple[Any, ...] | None:
+        """Run it and return its first row, if it has any."""
+        rows = await self.rows(database, **values)
+        return rows[0] if rows else None
+
+
+def compiled(statement: ClauseElement) -> Statement:
+    """A SQLAlchemy statement for psycopg. What it leaves open has to be bound by every call."""
+    done = _dialect.statement_compiler(_dialect, statement)
+    left_open = {name for bind, name in done.bind_names.items() if bind.required}
+    bound = {name: value for name, value in done.params.items() if name not in left_open}
+    return Statement(str(done).encode(), done.positiontup or (), bound)
+
+
+class Stores:
+    """One pool of connections for each profile store, opened when it is first needed."""
+
+    def __init__(self, secrets_dir: Path) -> None:
+        self._secrets_dir = secrets_dir
+        self._pools: dict[str, AsyncConnectionPool[Database]] = {}
+
+    def url(self, tenant: Tenant) -> str:
+        """The URL of a tenant's store, as its secret says now."""
+        return read_secret(tenant.store_secret, self._secrets_dir)
+
+    @asynccontextmanager
+    async def connection(self, tenant: Tenant) -> AsyncIterator[Database]:
+        """A connection to a tenant's store. Every statement on it is a transaction."""
+        pool = await self._pool(self.url(tenant))
+        async with pool.connection() as database:
+            yield database
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        for pool in self._pools.values():
+            await pool.close()
+
+    async def _pool(self, url: str) -> AsyncConnectionPool[Database]:
+        pool = self._pools.get(url)
+        if pool is None:
+            pool = self._pools[url] = _pool(url)
+        # Opening twice is nothing; using a pool that another request has not opened yet fails.
+        await pool.open()
+        return pool
+
+
+def _pool(url: str) -> AsyncConnectionPool[Database]:
+    plain = parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return AsyncConnectionPool(
+        plain,
+        open=False,
+        min_size=1,
+        max_size=POOL_SIZE,
+        timeout=POOL_TIMEOUT,
+        # A database that was restarted costs a round trip here, and no request.
+        check=AsyncConnectionPool.check_connection,
+        kwargs={
+            "autocommit": True,
+            # A generic plan knows neither where the page starts nor how long it is.
+            "prepare_threshold": None,
+            "application_name": "profile-exchange-exposure",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT}",
+        },
+    )

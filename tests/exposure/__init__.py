@@ -1,0 +1,1 @@
+"""The exposure API, asked by partners and by others, on a real store."""

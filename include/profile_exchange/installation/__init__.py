@@ -1,0 +1,1 @@
+"""Running everything on one machine: PostgreSQL, the stores, the exposure API, Airflow."""

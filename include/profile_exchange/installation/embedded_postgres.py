@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -73,7 +74,10 @@ def binaries() -> Path:
 def wal_compression() -> str:
     """LZ4 where this build of PostgreSQL has it; the older algorithm costs more than it saves."""
     shown = subprocess.run(
-        [str(binaries() / "pg_config"), "--configure"], capture_output=True, text=True
+        [str(binaries() / "pg_config"), "--configure"],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     return "lz4" if "--with-lz4" in shown.stdout else "off"
 
@@ -126,7 +130,7 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self._as_server_user(),
+                user=self._server_user(),
             )
         self._wait_until_ready()
 
@@ -145,6 +149,11 @@ class EmbeddedPostgres:
     def poll(self) -> int | None:
         """The server's exit code, or None while it runs."""
         return self._process.poll() if self._process else 0
+
+    def check(self) -> None:
+        """Raise `PostgresFailed` if the server has ended by itself."""
+        if self.poll() is not None:
+            raise PostgresFailed(f"PostgreSQL stopped by itself: {self._last_log_line()}")
 
     @property
     def pid(self) -> int | None:
@@ -170,14 +179,14 @@ class EmbeddedPostgres:
         return self.url(name)
 
     def _initialise(self) -> None:
-        user = self._as_server_user()
+        user = self._server_user()
         if user:
-            self._hand_over(self.folder)
+            shutil.chown(self.folder, user=user)
         password = self.folder / "password"
         password.touch(mode=0o600)
         password.write_text(secrets.token_urlsafe(32))
         if user:
-            shutil.chown(password, user=user["user"])
+            shutil.chown(password, user=user)
         shutil.rmtree(self.data, ignore_errors=True)
         self._run(
             "initdb",
@@ -200,10 +209,11 @@ class EmbeddedPostgres:
         try:
             done = subprocess.run(
                 [str(binaries() / program), *arguments],
+                check=False,
                 capture_output=True,
                 text=True,
                 stdin=subprocess.DEVNULL,
-                **self._as_server_user(),
+                user=self._server_user(),
             )
         except PermissionError:
             raise PostgresFailed(
@@ -219,18 +229,23 @@ class EmbeddedPostgres:
         while time.monotonic() < deadline:
             if self.poll() is not None:
                 raise PostgresFailed(f"PostgreSQL did not start: {self._last_log_line()}")
-            try:
-                psycopg.connect(self.url(), connect_timeout=2).close()
+            if self._answers():
                 return
-            except psycopg.OperationalError:
-                time.sleep(0.05)
+            time.sleep(0.05)
         self.stop()
-        raise PostgresFailed(
-            f"PostgreSQL did not answer within {START_SECONDS} s: see {self.log}."
-        )
+        raise PostgresFailed(f"PostgreSQL did not answer within {START_SECONDS} s: see {self.log}.")
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _last_log_line(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        lines = (
+            self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        )
         fatal = [line for line in lines[-20:] if "FATAL" in line or "No space" in line]
         return f"{(fatal or lines or ['no reason given'])[-1]} (see {self.log})"
 
@@ -240,24 +255,30 @@ class EmbeddedPostgres:
 
     def _stop_left_over(self) -> None:
         """Stop a server that an interrupted session left on this data folder."""
-        if (self.data / "postmaster.pid").exists():
+        if self._left_over_runs():
             subprocess.run(
                 [str(binaries() / "pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w"],
+                check=False,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                **self._as_server_user(),
+                user=self._server_user(),
             )
 
-    def _hand_over(self, folder: Path) -> None:
-        shutil.chown(folder, user=self._as_server_user()["user"])
+    def _left_over_runs(self) -> bool:
+        """An old file's process id may be somebody else's by now: a server works in its data."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+            return psutil.Process(pid).cwd() == str(self.data)
+        except (OSError, ValueError, IndexError, psutil.Error):
+            return False
 
     @staticmethod
-    def _as_server_user() -> dict[str, str]:
+    def _server_user() -> str | None:
         """PostgreSQL refuses to run as root: then it runs as ``nobody``."""
         if os.geteuid() != 0:
-            return {}
+            return None
         try:
-            return {"user": pwd.getpwnam("nobody").pw_name}
+            return pwd.getpwnam("nobody").pw_name
         except KeyError:
             raise PostgresFailed(
                 "PostgreSQL does not run as root, and there is no user nobody: "

@@ -1,0 +1,1 @@
+"""The command line: what data engineers do with an installation."""

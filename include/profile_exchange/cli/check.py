@@ -1,0 +1,89 @@
+"""``exchange check``: what the other tenant exposes, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from profile_exchange.domain.errors import FatalError
+
+if TYPE_CHECKING:
+    from profile_exchange.config.settings import Settings
+
+REFUSED = 3
+SECONDS = 120
+
+
+def check(
+    connection: Annotated[
+        str, typer.Argument(metavar="CONNECTION", help="Id of a connection with an import goal.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what the other tenant exposes, and what is missing for the import.
+
+    Logs in at the other tenant with the consumer key and secret that Airflow keeps. Exit code
+    0 when everything that the import goal names is exposed, 3 when not.
+    """
+    from profile_exchange.config import registry
+    from profile_exchange.config.settings import settings
+
+    found = registry.connection(connection)
+    answer = _ask(found.id, settings())
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        _tell(found.title, answer, Console(highlight=False))
+    raise typer.Exit(0 if answer["authenticated"] and not answer["missing"] else REFUSED)
+
+
+def _ask(connection_id: str, told: Settings) -> dict[str, Any]:
+    """The answer of a process of its own: the secret never leaves it."""
+    from profile_exchange.cli.running_airflow import environment
+
+    module = "profile_exchange.orchestration.check"
+    done = subprocess.run(
+        [sys.executable, "-m", module, connection_id, "--json"],
+        check=False,
+        env=environment(told),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    for line in reversed(done.stdout.splitlines()):
+        if line.startswith("{"):
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+    reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    raise FatalError(f"The check of {connection_id} did not come to an answer: {reason}")
+
+
+def _tell(title: str, answer: dict[str, Any], console: Console) -> None:
+    if not answer["authenticated"]:
+        console.print(f"{title}: not authenticated.", style="red", markup=False)
+        console.print(answer["error"] or "", markup=False)
+        return
+    console.print(f"{title}: authenticated at {answer['host']}.", style="green", markup=False)
+    console.print(_exposed(answer))
+    for missing in answer["missing"]:
+        console.print(f"Missing: {missing}", style="red", markup=False)
+
+
+def _exposed(answer: dict[str, Any]) -> Table:
+    table = Table("Exposed", "Id", "Name", "", title_justify="left")
+    for segment in answer["segments"]:
+        profiles = segment.get("profiles")
+        size = "" if profiles is None else f"{profiles:,} profiles"
+        table.add_row("segment", segment["id"], segment["name"], size)
+    identifiers = set(answer["identifiers"])
+    for known in answer["properties"]:
+        kind = "identifier" if known["id"] in identifiers else "property"
+        table.add_row(kind, known["id"], known["name"], str(known["type"]))
+    return table

@@ -1,0 +1,70 @@
+"""``exchange history``: what a connection's runs did."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from profile_exchange.tenants.postgres.run_history import PastRun
+
+_COUNTS = ("received", "created", "modified", "unchanged", "rejected", "withheld", "unmatched")
+
+
+def history(
+    connection: Annotated[
+        str, typer.Argument(metavar="CONNECTION", help="Id of a connection with an import goal.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Runs to show, newest first.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """Show what a connection's runs did, the newest first.
+
+    Reads the ledger in the importing tenant's store; Airflow need not run.
+    """
+    from profile_exchange.cli.stores import store_url_of
+    from profile_exchange.config import registry
+    from profile_exchange.tenants.postgres.run_history import data_exchange
+    from profile_exchange.tenants.postgres.run_history import history as past_runs
+
+    found = registry.connection(connection)
+    url = store_url_of(found)
+    runs = past_runs(url, found.id, limit)
+    if as_json:
+        typer.echo(json.dumps([_as_object(past) for past in runs]))
+        return
+    exchanged = data_exchange(url, found.id)
+    console = Console(highlight=False)
+    console.print(_table(found.title, runs) if runs else f"{found.title} has not run yet.")
+    console.print(f"Unique profiles received {exchanged.received:,}, sent {exchanged.sent:,}.")
+
+
+def _as_object(past: PastRun) -> dict[str, Any]:
+    return {
+        "run_id": past.run_id,
+        "state": past.state,
+        "started_at": past.started_at.isoformat(),
+        "finished_at": past.finished_at.isoformat() if past.finished_at else None,
+        "failure": past.failure or None,
+        "counts": past.counts.as_dict() if past.counts else None,
+    }
+
+
+def _table(title: str, runs: Sequence[PastRun]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("Started (UTC)", no_wrap=True)
+    table.add_column("State")
+    for count in _COUNTS:
+        table.add_column(count, justify="right")
+    table.add_column("Failure")
+    for past in runs:
+        numbers = past.counts.as_dict() if past.counts else {}
+        shown = [f"{numbers[count]:,}" if numbers else "" for count in _COUNTS]
+        table.add_row(f"{past.started_at:%Y-%m-%d %H:%M:%S}", past.state, *shown, past.failure)
+    return table

@@ -1,0 +1,36 @@
+"""What a run came to, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from profile_exchange.cli.fates_table import fates_table
+from profile_exchange.domain.connection import Connection
+from profile_exchange.installation.airflow_api import RunState
+from profile_exchange.tenants.postgres.run_history import data_exchange, past_run
+
+
+def tell_outcome(url: str, connection: Connection, state: RunState, console: Console) -> None:
+    """Print the fates of a run's profiles, or why it failed."""
+    found = past_run(url, connection.id, state.run_id)
+    if found and found.counts:
+        console.print(fates_table(connection.title, found.counts))
+    if not state.succeeded:
+        failed = ", ".join(dict.fromkeys(t.task for t in state.tasks if t.state == "failed"))
+        reason = found.failure if found and found.failure else f"look into the log of {failed}."
+        console.print(f"The run failed: {reason}", style="red", markup=False)
+
+
+def outcome(url: str, connection: Connection, state: RunState) -> dict[str, Any]:
+    """The same as one object: connection, run, state, counts by fate, unique counts."""
+    found = past_run(url, connection.id, state.run_id)
+    exchanged = data_exchange(url, connection.id)
+    return {
+        "connection": connection.id,
+        "run_id": state.run_id,
+        "state": state.state,
+        "counts": found.counts.as_dict() if found and found.counts else None,
+        "exchange": {"received": exchanged.received, "sent": exchanged.sent},
+    }

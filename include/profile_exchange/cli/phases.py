@@ -1,0 +1,40 @@
+"""What an installation is doing, and how long it took: a spinner, or lines without a terminal."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.status import Status
+
+
+class Phases:
+    """One line for each phase once it is over, and a spinner while it lasts."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._phase = ""
+        self._began = time.monotonic()
+        self._status: Status | None = None
+
+    def begin(self, phase: str) -> None:
+        """A phase begins, and with it the last one ends."""
+        self.end()
+        self._phase, self._began = phase, time.monotonic()
+        if self._console.is_terminal:
+            self._status = self._console.status(f"{phase} ...")
+            self._status.start()
+
+    def end(self) -> None:
+        """The phase is over."""
+        self.leave()
+        if self._phase:
+            seconds = time.monotonic() - self._began
+            self._console.print(f"  {self._phase:<44}{seconds:6.1f} s", markup=False)
+            self._phase = ""
+
+    def leave(self) -> None:
+        """Stop the spinner, whether the phase is over or failed."""
+        if self._status:
+            self._status.stop()
+            self._status = None

@@ -1,0 +1,58 @@
+"""A profile store in the embedded server for each hosted tenant that has none elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sqlalchemy import make_url
+
+from profile_exchange.config.settings import PREFIX
+from profile_exchange.domain.tenant import Tenant
+from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
+from profile_exchange.installation.ports import LOOPBACK
+from profile_exchange.installation.secret_files import SecretFiles
+from profile_exchange.store.database import engine_for, migrate
+from profile_exchange.tenants.postgres.describe import describe
+
+#: Fills a hosted tenant's store before anything runs: tenant id, store URL.
+Fill = Callable[[str, str], None]
+
+
+def fill_nothing(tenant_id: str, url: str) -> None:
+    """Leave the store as it is."""
+
+
+def prepare_stores(
+    server: EmbeddedPostgres,
+    secrets: SecretFiles,
+    tenants: Iterable[Tenant],
+    *,
+    fill: Fill,
+    now: datetime,
+) -> None:
+    """Make, migrate, describe and fill the stores of hosted tenants, and tell their URLs.
+
+    A store whose secret leads to another server is somebody's own and is left alone.
+    """
+    for tenant in tenants:
+        if _kept_elsewhere(server, secrets, tenant):
+            continue
+        url = server.create_database(tenant.id.replace("-", "_"))
+        secrets.write(tenant.store_secret, url)
+        migrate(url)
+        describe(url, tenant, now=now)
+        fill(tenant.id, url)
+        engine_for(url).dispose()
+
+
+def _kept_elsewhere(server: EmbeddedPostgres, secrets: SecretFiles, tenant: Tenant) -> bool:
+    variable = f"{PREFIX}SECRET_{tenant.store_secret.upper().replace('-', '_')}"
+    if os.environ.get(variable):
+        return True
+    known = secrets.read(tenant.store_secret)
+    if known is None:
+        return False
+    url = make_url(known)
+    return not (url.host == LOOPBACK and url.password == server.password)

@@ -240,7 +240,7 @@ def test_tiny_samples_can_be_loaded(store_url: str, size: int) -> None:
 
 def test_progress_goes_from_generating_to_stored(store_url: str) -> None:
     seen: list[tuple[str, float]] = []
-    sample.load(READERS, store_url, 30_000, now=NOW, progress=lambda *what: seen.append(what))
+    sample.load(READERS, store_url, 20_000, now=NOW, progress=lambda *what: seen.append(what))
     assert seen[:2] == [("generating", 0.5), ("generating", 1.0)]
     storing = [share for doing, share in seen[2:] if doing == "storing"]
     assert len(storing) == len(seen) - 2

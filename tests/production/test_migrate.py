@@ -10,10 +10,9 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import text
-from typer import Typer
 from typer.testing import CliRunner, Result
 
-from profile_exchange.cli.migrate import migrate
+from profile_exchange.cli.main import app
 from profile_exchange.config.settings import settings
 from profile_exchange.domain.errors import ConfigurationError, StoreUnavailable
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
@@ -21,9 +20,6 @@ from profile_exchange.store.database import engine_for
 from profile_exchange.tenants.postgres.databases import create_database
 
 _numbers = itertools.count(1)
-
-app = Typer()
-app.command()(migrate)
 
 
 class Server:
@@ -140,7 +136,7 @@ def tenants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments)
+    return CliRunner().invoke(app, ["migrate", *arguments])
 
 
 def test_migrate_makes_and_describes_every_tenant_and_is_safe_to_repeat(

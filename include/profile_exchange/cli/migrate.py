@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from profile_exchange.config import registry
-from profile_exchange.config.settings import read_secret, settings
-from profile_exchange.domain.errors import ConfigurationError, ExchangeError, Problem
-from profile_exchange.domain.tenant import Tenant
+from profile_exchange.domain.errors import ConfigurationError, Problem
 
-FAILED = 2
+if TYPE_CHECKING:
+    from profile_exchange.domain.tenant import Tenant
 
 
 def migrate(
@@ -40,22 +37,15 @@ def migrate(
     YAML files say about properties, segments and objectives. Safe to repeat, and to run while
     the installation is up.
     """
-    try:
-        _migrate(administrator, create or [])
-    except ExchangeError as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False)
-        raise typer.Exit(FAILED) from None
-
-
-def _migrate(administrator: str | None, create: list[str]) -> None:
     if create and not administrator:
         raise ConfigurationError(
             "--create needs --administrator: name the secret with the URL of a PostgreSQL "
             "administrator."
         )
     tenants, problems = _hosted()
-    for secret in [*create, *(tenant.store_secret for tenant in tenants)]:
-        _create(administrator, secret)
+    if administrator:
+        for secret in [*(create or []), *(tenant.store_secret for tenant in tenants)]:
+            _create(administrator, secret)
     for tenant in tenants:
         _bring_to_this_version(tenant)
     if problems:
@@ -64,6 +54,9 @@ def _migrate(administrator: str | None, create: list[str]) -> None:
 
 def _hosted() -> tuple[list[Tenant], list[Problem]]:
     """The hosted tenants whose files are sound, and what is wrong with the others."""
+    from profile_exchange.config import registry
+    from profile_exchange.config.settings import settings
+
     tenants: list[Tenant] = []
     problems: list[Problem] = []
     for path in registry.files(settings().tenants_dir):
@@ -74,14 +67,16 @@ def _hosted() -> tuple[list[Tenant], list[Problem]]:
     return tenants, problems
 
 
-def _create(administrator: str | None, secret: str) -> None:
+def _create(administrator: str, secret: str) -> None:
+    from profile_exchange.config.settings import read_secret
     from profile_exchange.tenants.postgres.databases import create_database
 
-    if administrator and create_database(read_secret(administrator), read_secret(secret)):
+    if create_database(read_secret(administrator), read_secret(secret)):
         typer.echo(f"The database of the secret {secret} was created.")
 
 
 def _bring_to_this_version(tenant: Tenant) -> None:
+    from profile_exchange.config.settings import read_secret
     from profile_exchange.store.database import migrate as migrate_store
     from profile_exchange.tenants.postgres.describe import describe
 

@@ -1,13 +1,7 @@
-"""Read by every Airflow process when it starts.
-
-The scheduler imports what the tasks need: with the LocalExecutor tasks are forked from it and
-inherit that, instead of spending seconds on it each.
-"""
+"""Airflow imports this module in each of its processes, because it is on their path."""
 
 from __future__ import annotations
 
-import sys
+from profile_exchange.orchestration.preload import preload
 
-if "scheduler" in sys.argv:
-    import great_expectations  # noqa: F401
-    import pandas  # noqa: F401
+preload()

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     max_parts: int = Field(
         default=16, ge=1, le=256, description="Mapped tasks that one step is split into at most."
     )
+    retry_seconds: float = Field(
+        default=10.0, gt=0, description="Seconds before a failed task is tried again; then longer."
+    )
     pull_deadline: float = Field(
         default=3 * 3600.0, gt=0, description="Seconds that pulling one part may take in all."
     )

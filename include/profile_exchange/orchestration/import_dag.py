@@ -40,7 +40,7 @@ def task_defaults() -> dict[str, Any]:
     """How tasks are retried: a few times, further and further apart."""
     return {
         "retries": 3,
-        "retry_delay": timedelta(seconds=10),
+        "retry_delay": timedelta(seconds=settings().retry_seconds),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=10),
         "execution_timeout": timedelta(seconds=settings().pull_deadline),

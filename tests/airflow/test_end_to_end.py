@@ -1,0 +1,331 @@
+"""The whole thing, for real: embedded PostgreSQL, the exposure API, Airflow's four processes.
+
+One installation serves all tests of this file. Each test leaves it as it found it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.domain.fates import Step
+from profile_exchange.installation.airflow_api import RunState
+from profile_exchange.installation.airflow_environment import Project
+from profile_exchange.installation.launch import Installation
+from profile_exchange.sample import loading
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import run as runs
+from sqlalchemy import select
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
+
+CONNECTION = "taylor-times"
+PROFILES = 3000
+#: Small pages, so that there is a middle of a pull to break.
+PAGE_SIZE = 20
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project's own DAGs and plugins with a copy of its configuration to break."""
+    folder = tmp_path_factory.mktemp("configuration")
+    for name in ("connections", "tenants"):
+        shutil.copytree(PROJECT_ROOT / "include" / name, folder / name)
+    return Project(connections=folder / "connections", tenants=folder / "tenants")
+
+
+@pytest.fixture(scope="module")
+def installation(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """A running installation with the sample tenants."""
+
+    def fill(tenant_id: str, url: str) -> None:
+        loading.load(tenant_id, url, PROFILES, now=datetime.now(UTC))
+
+    state = tmp_path_factory.mktemp("installation")
+    for parent in (state, *state.parents[:2]):
+        parent.chmod(parent.stat().st_mode | 0o055)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXCHANGE_PAGE_SIZE", str(PAGE_SIZE))
+        # What retrying waits for is shortened here, and tried at full length nowhere.
+        patch.setenv("EXCHANGE_RETRY_SECONDS", "1")
+        with Installation(state, project, fill=fill) as running:
+            running.wait_for_dag(CONNECTION)
+            for dag_id in (CONNECTION, "harbor-goods"):
+                running.switch_on(dag_id)
+            yield running
+
+
+@pytest.fixture(scope="module")
+def imported(installation: Installation) -> RunState:
+    """The first import, which most tests look back at."""
+    return finished(installation)
+
+
+def finished(
+    installation: Installation,
+    dag_id: str = CONNECTION,
+    watch: Callable[[RunState], None] = lambda _: None,
+) -> RunState:
+    run_id = installation.api.trigger(dag_id)
+    for state in installation.follow(dag_id, run_id):
+        watch(state)
+    return state
+
+
+def recorded(installation: Installation, run_id: str) -> Mapping[str, Any]:
+    """The run's row in the importing tenant's database, its newest attempt."""
+    query = select(runs).where(runs.c.run_id == run_id).order_by(runs.c.seq.desc()).limit(1)
+    with engine_for(installation.store_url("harbor-goods")).connect() as database:
+        return database.execute(query).mappings().one()
+
+
+def airflow(installation: Installation, method: str, path: str, **options: Any) -> Any:
+    """A request to Airflow's REST API that the launcher has no need of."""
+    answer = installation.api._authorised(method, f"/api/v2{path}", **options)  # noqa: SLF001
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def exchange(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line, as its user calls it beside this installation."""
+    environment = {
+        **os.environ,
+        "EXCHANGE_STATE_DIR": str(installation.layout.state),
+        "EXCHANGE_SECRETS_DIR": str(installation.layout.secrets),
+        "EXCHANGE_CONNECTIONS_DIR": str(installation.project.connections),
+        "EXCHANGE_TENANTS_DIR": str(installation.project.tenants),
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+    command = [str(Path(sys.executable).with_name("exchange")), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+
+
+@contextmanager
+def edited(file: Path, *changes: tuple[str, str]) -> Iterator[None]:
+    """A configuration file with some text replaced, for as long as the context lasts."""
+    before = file.read_text()
+    after = before
+    for old, new in changes:
+        assert old in after
+        after = after.replace(old, new)
+    file.write_text(after)
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def test_an_import_goes_through_every_step(imported: RunState) -> None:
+    assert imported.succeeded
+    assert {task.task for task in imported.tasks} == {step.value for step in Step}
+
+
+def test_its_counts_add_up_and_rows_have_arrived(
+    installation: Installation, imported: RunState
+) -> None:
+    row = recorded(installation, imported.run_id)
+    fates = ["superseded", "unmatched", "ambiguous", "withheld", "rejected"]
+    assert row["received"] == sum(row[name] for name in [*fates, "created", "modified"])
+    assert row["modified"] > 100
+    with psycopg.connect(installation.store_url("harbor-goods")) as store:
+        query = "select count(*) from tenant.profile where properties ?| %s"
+        targets = ["TaylorTimes_Section", "TaylorTimes_Newsletters", "TaylorTimes_Since"]
+        found = store.execute(query, [targets]).fetchone()
+    assert found is not None
+    assert found[0] > 100
+
+
+def test_the_runs_note_says_the_counts(installation: Installation, imported: RunState) -> None:
+    row = recorded(installation, imported.run_id)
+    note = airflow(installation, "GET", f"/dags/{CONNECTION}/dagRuns/{imported.run_id}")["note"]
+    assert note.startswith(f"received {row['received']} = ")
+    assert f"modified {row['modified']}" in note
+
+
+def test_a_second_import_of_unchanged_data_writes_nothing(
+    installation: Installation, imported: RunState
+) -> None:
+    with psycopg.connect(installation.store_url("harbor-goods")) as store:
+        query = "select max(modified_at), sum(xmin::text::bigint) from tenant.profile"
+        before = store.execute(query).fetchone()
+    again = finished(installation)
+    with psycopg.connect(installation.store_url("harbor-goods")) as store:
+        assert store.execute(query).fetchone() == before
+    first, second = (recorded(installation, run.run_id) for run in (imported, again))
+    assert (second["modified"], second["unchanged"]) == (0, first["modified"] + first["unchanged"])
+    assert second["unique_received"] == first["unique_received"]
+
+
+def test_an_exposing_connection_has_a_run_of_its_own(installation: Installation) -> None:
+    assert finished(installation, "harbor-goods").succeeded
+
+
+def test_xcoms_carry_counts_and_references_and_no_value(
+    installation: Installation, imported: RunState
+) -> None:
+    path = f"/dags/{CONNECTION}/dagRuns/{imported.run_id}/taskInstances/~/xcomEntries"
+    entries = airflow(installation, "GET", path, params={"limit": 100})["xcom_entries"]
+    values = [
+        airflow(
+            installation,
+            "GET",
+            f"/dags/{CONNECTION}/dagRuns/{imported.run_id}/taskInstances/{entry['task_id']}"
+            f"/xcomEntries/{entry['key']}",
+            params={"map_index": entry["map_index"]},
+        )["value"]
+        for entry in entries
+    ]
+    text = json.dumps(values)
+    assert values
+    assert "@" not in text
+    assert len(text) < 3000
+
+
+def test_logs_hold_no_mail_address_and_no_secret(
+    installation: Installation, imported: RunState
+) -> None:
+    secrets = [path.read_text().strip() for path in installation.layout.secrets.iterdir()]
+    logs = [*installation.layout.logs.glob("*.log"), *installation.layout.airflow.rglob("*.log")]
+    text = "\n".join(log.read_text(errors="replace") for log in logs)
+    assert text
+    assert not re.search(r"@example\.(com|org|net)", text)
+    assert not [secret for secret in secrets if len(secret) > 8 and secret in text]
+
+
+def test_a_wrong_secret_fails_at_once_and_says_what_to_change(installation: Installation) -> None:
+    path = "/connections/taylor_times"
+    stored = airflow(installation, "GET", path)
+    # Airflow tells no secret: the right one is issued again afterwards.
+    wrong = {"connection_id": "taylor_times", "conn_type": stored["conn_type"]}
+    mask = {"update_mask": ["password"]}
+    airflow(installation, "PATCH", path, params=mask, json={**wrong, "password": "not-the-secret"})
+    try:
+        state = finished(installation)
+        check = exchange(installation, "check", CONNECTION)
+    finally:
+        key, secret = _issued(installation)
+        right = {**wrong, "login": key, "password": secret}
+        mask = {"update_mask": ["login", "password"]}
+        airflow(installation, "PATCH", path, params=mask, json=right)
+    assert not state.succeeded
+    assert _tries(installation, state, "authenticate") == 1
+    assert "does not accept the consumer key and secret" in check.stdout + check.stderr
+    assert check.returncode == 3
+
+
+def _issued(installation: Installation) -> tuple[str, str]:
+    from profile_exchange.tenants.postgres.credentials import issue
+
+    store = installation.store_url("taylor-times")
+    issued = issue(store, "harbor-goods", now=datetime.now(UTC))
+    return issued.key, issued.secret
+
+
+def _tries(installation: Installation, state: RunState, task: str) -> int:
+    path = f"/dags/{CONNECTION}/dagRuns/{state.run_id}/taskInstances/{task}"
+    return int(airflow(installation, "GET", path)["try_number"])
+
+
+def test_a_segment_that_left_the_grant_fails_the_run_by_name(installation: Installation) -> None:
+    grant = installation.project.connections / "harbor-goods.yaml"
+    with edited(grant, ("segments: [subscribers, ", "segments: [")):
+        state = finished(installation)
+        check = exchange(installation, "check", CONNECTION)
+    assert not state.succeeded
+    assert _tries(installation, state, "authenticate") == 1
+    assert "segment subscribers" in check.stdout + check.stderr
+
+
+def test_an_unknown_key_is_an_import_error_and_hides_no_other_connection(
+    installation: Installation, imported: RunState
+) -> None:
+    file = installation.project.connections / "broken.yaml"
+    text = (installation.project.connections / "taylor-times.yaml").read_text()
+    file.write_text(text.replace("strategy: ADD", "strategie: ADD"))
+    try:
+        installation.supervisor.wait_until(
+            lambda: any("strategie" in error for error in installation.api.import_errors()),
+            "Airflow did not show the mistake",
+            120,
+        )
+        (error,) = installation.api.import_errors()
+        validated = exchange(installation, "validate")
+        known = installation.api.dag_is_known(CONNECTION)
+    finally:
+        file.unlink()
+    assert re.search(r"broken\.yaml:\d+: import\.mappings\[1\]\.strategie: .*'strategy'", error)
+    assert "strategie" in validated.stdout + validated.stderr
+    assert validated.returncode == 2
+    assert known
+
+
+def test_an_exposure_api_that_goes_away_and_comes_back_costs_nothing(
+    installation: Installation, imported: RunState
+) -> None:
+    from profile_exchange.installation import services
+    from profile_exchange.installation.airflow_environment import exchange_environment
+
+    stopped: list[str] = []
+
+    def stop_in_the_pull(state: RunState) -> None:
+        pulling = any(task.task == "pull" and task.state == "running" for task in state.tasks)
+        if pulling and not stopped:
+            installation.supervisor.stop(["exposure-api"])
+            stopped.append(state.run_id)
+            environment = exchange_environment(installation.layout, installation.project)
+            port = int(installation.exposure_url.rsplit(":", 1)[1])
+            command = services.exposure_api(installation.layout, environment, port)
+            installation.supervisor.start(command)
+
+    state = finished(installation, watch=stop_in_the_pull)
+    assert stopped
+    assert state.succeeded
+    before, after = (recorded(installation, run.run_id) for run in (imported, state))
+    assert after["received"] == before["received"]
+
+
+def test_run_prints_one_json_object(installation: Installation, imported: RunState) -> None:
+    done = exchange(installation, "run", CONNECTION, "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert set(answer) == {"connection", "run_id", "state", "counts", "exchange"}
+    assert answer["connection"] == CONNECTION
+    assert answer["state"] == "success"
+    counts = answer["counts"]
+    assert counts["received"] == sum(v for name, v in counts.items() if name != "received")
+    assert answer["exchange"]["received"] == counts["received"]
+
+
+def test_check_says_what_is_exposed(installation: Installation) -> None:
+    done = exchange(installation, "check", CONNECTION)
+    assert done.returncode == 0
+    for word in ("subscribers", "sports-readers", "favourite_section", "email"):
+        assert word in done.stdout
+
+
+def test_history_shows_the_runs(installation: Installation, imported: RunState) -> None:
+    done = exchange(installation, "history", CONNECTION)
+    assert done.returncode == 0
+    assert imported.run_id[:20] in done.stdout
+
+
+def test_a_second_installation_in_the_same_folder_is_told_so(installation: Installation) -> None:
+    done = exchange(installation, "up", "--once")
+    assert done.returncode == 3
+    assert "already" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -245,12 +245,20 @@ class Installation:
     def _wait_until_healthy(self) -> None:
         wait = self.supervisor.wait_until
         wait(self._exposure_answers, "The exposure API did not answer", HEALTHY_SECONDS)
+        wait(self._airflow_is_warm, "Airflow's API server did not answer", HEALTHY_SECONDS)
         wait(self._airflow_is_healthy, "Airflow did not become healthy", HEALTHY_SECONDS)
 
     def _exposure_answers(self) -> bool:
         try:
             httpx.get(self.exposure_url, timeout=2, trust_env=False)
         except httpx.TransportError:
+            return False
+        return True
+
+    def _airflow_is_warm(self) -> bool:
+        try:
+            self.api.warm_up()
+        except AirflowUnavailable:
             return False
         return True
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.domain.errors import ConfigurationError, NoLongerExposed, SourceUnavailable

@@ -19,15 +19,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import select
+
 from profile_exchange.config.settings import PROJECT_ROOT
-from profile_exchange.domain.fates import Step
+from profile_exchange.domain.fates import Fate, Step
 from profile_exchange.installation.airflow_api import RunState
 from profile_exchange.installation.airflow_environment import Project
 from profile_exchange.installation.launch import Installation
 from profile_exchange.sample import loading
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import run as runs
-from sqlalchemy import select
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
@@ -95,7 +96,7 @@ def recorded(installation: Installation, run_id: str) -> Mapping[str, Any]:
 
 def airflow(installation: Installation, method: str, path: str, **options: Any) -> Any:
     """A request to Airflow's REST API that the launcher has no need of."""
-    answer = installation.api._authorised(method, f"/api/v2{path}", **options)  # noqa: SLF001
+    answer = installation.api._authorised(method, f"/api/v2{path}", **options)
     assert answer.is_success, answer.text
     return answer.json() if answer.content else None
 
@@ -112,7 +113,9 @@ def exchange(installation: Installation, *arguments: str) -> subprocess.Complete
         "COLUMNS": "200",
     }
     command = [str(Path(sys.executable).with_name("exchange")), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
 
 
 @contextmanager
@@ -139,8 +142,7 @@ def test_its_counts_add_up_and_rows_have_arrived(
     installation: Installation, imported: RunState
 ) -> None:
     row = recorded(installation, imported.run_id)
-    fates = ["superseded", "unmatched", "ambiguous", "withheld", "rejected"]
-    assert row["received"] == sum(row[name] for name in [*fates, "created", "modified"])
+    assert row["received"] == sum(row[fate.value] for fate in Fate)
     assert row["modified"] > 100
     with psycopg.connect(installation.store_url("harbor-goods")) as store:
         query = "select count(*) from tenant.profile where properties ?| %s"
@@ -319,9 +321,12 @@ def test_check_says_what_is_exposed(installation: Installation) -> None:
 
 
 def test_history_shows_the_runs(installation: Installation, imported: RunState) -> None:
-    done = exchange(installation, "history", CONNECTION)
-    assert done.returncode == 0
-    assert imported.run_id[:20] in done.stdout
+    shown = exchange(installation, "history", CONNECTION)
+    listed = exchange(installation, "history", CONNECTION, "--json")
+    row = recorded(installation, imported.run_id)
+    assert (shown.returncode, listed.returncode) == (0, 0)
+    assert f"{row['received']:,}" in shown.stdout
+    assert imported.run_id in listed.stdout
 
 
 def test_a_second_installation_in_the_same_folder_is_told_so(installation: Installation) -> None:

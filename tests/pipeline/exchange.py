@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import insert, select
+
 from profile_exchange.config.connection_spec import ConnectionSpec
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.fates import FateCounts
@@ -32,7 +34,6 @@ from profile_exchange.store.tables import (
     profile_identifier,
     profile_property,
 )
-from sqlalchemy import insert, select
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 EVERYBODY = "everybody"
@@ -159,8 +160,8 @@ class Exchange:
             self.source,
             self.connection,
             self.store_url,
-            f"run-{self.runs}",
-            self.now + timedelta(days=self.runs),
+            run_id=f"run-{self.runs}",
+            now=self.now + timedelta(days=self.runs),
             profiles_per_part=self.profiles_per_part,
             max_parts=16,
         )

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from profile_exchange.domain.errors import ExchangeError
-from profile_exchange.domain import errors
-from profile_exchange.store.database import engine_for
 from sqlalchemy import select
 
+from profile_exchange.domain import errors
+from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.store.database import engine_for
 from tests.pipeline.exchange import EVERYBODY, Exchange, furnish, ours, profile_id
 
 CASES = Path(__file__).parents[1] / "cases"

@@ -9,6 +9,8 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import func, inspect, select, update
+
 from profile_exchange.domain.errors import (
     LimitExceeded,
     RunOvertaken,
@@ -27,8 +29,6 @@ from profile_exchange.pipeline.upsert import upsert
 from profile_exchange.pipeline.validate import validate
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for
-from sqlalchemy import func, inspect, select, update
-
 from tests.pipeline.exchange import NOW, Exchange, InMemorySource, furnish, ours, profile_id
 
 TYPES = {"email": "EMAIL!", "sports": "SELECT", "visits": "RANGE"}
@@ -204,7 +204,7 @@ def test_any_split_into_parts_gives_the_same_result(exchange: Exchange) -> None:
 def test_unique_profiles_are_counted_once_over_the_connections_life(exchange: Exchange) -> None:
     assert exchange.run().unique_received == 10
     assert exchange.run().unique_received == 10
-    exchange.theirs = people(10)[:5] + [{"id": "new", "email": "new@example.com"}]
+    exchange.theirs = [*people(10)[:5], {"id": "new", "email": "new@example.com"}]
     exchange.goal = {**GOAL, "limits": {"max_drop_share": 1}}
     assert exchange.run().unique_received == 11
 

@@ -102,9 +102,9 @@ class ScriptedPartner:
                 if answer.cut is not None:
                     self.close_connection = True
 
-            do_GET = do_POST = _handle
+            do_GET = do_POST = _handle  # noqa: N815 - the names the server looks for
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 """A test's output is no place for an access log."""
 
         return Handler

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
 from profile_exchange.domain.errors import (
     ConfigurationError,
     CredentialsRefused,
@@ -20,7 +21,6 @@ from profile_exchange.domain.properties import FilterType
 from profile_exchange.tenants.rest.client import RestClient
 from profile_exchange.tenants.rest.credentials import TenantCredentials
 from profile_exchange.tenants.rest.source import RestSource
-
 from tests.tenants.scripted_partner import KEY, SECRET, Answer, Request, ScriptedPartner
 
 HOST = "taylor-times.localhost"
@@ -43,7 +43,9 @@ def in_turn(*answers: Answer) -> Callable[[Request], Answer]:
 
 
 def profiles(*given: Any, cursor: str | None = None) -> Answer:
-    return Answer({"profiles": list(given), "nextCursor": cursor} if cursor else {"profiles": given})
+    return Answer(
+        {"profiles": list(given), "nextCursor": cursor} if cursor else {"profiles": given}
+    )
 
 
 def test_a_wrong_secret_is_refused_for_good() -> None:
@@ -123,16 +125,19 @@ def test_a_tenant_that_stays_away_is_worth_a_later_retry() -> None:
 
 
 def test_a_tenant_that_is_down_is_named_by_host_and_address() -> None:
-    credentials = TenantCredentials(HOST, KEY, SECRET, "http://127.0.0.1:9")
+    address = "http://127.0.0.1:9"
+    credentials = TenantCredentials(HOST, KEY, SECRET, address)
     with RestClient(credentials, attempts=2, backoff=0.001) as client:
-        with pytest.raises(SourceUnavailable, match=f"{HOST} does not answer at http://127.0.0.1:9"):
+        with pytest.raises(
+            SourceUnavailable, match=f"{HOST} does not answer at http://127.0.0.1:9"
+        ):
             RestSource(client).authenticate()
 
 
 def test_a_segment_that_is_gone_is_told_as_such() -> None:
-    with partner(in_turn(Answer({}, status=404))) as (_, source):
-        with pytest.raises(NoLongerExposed, match="gone"):
-            source.page("gone", None, [])
+    gone = in_turn(Answer({}, status=404))
+    with partner(gone) as (_, source), pytest.raises(NoLongerExposed, match="gone"):
+        source.page("gone", None, [])
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -142,9 +147,9 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_something_that_is_no_tenant_is_told_apart() -> None:
-    with partner(in_turn(Answer(b"<html>hello</html>"))) as (_, source):
-        with pytest.raises(ProtocolViolation, match="REST API v2"):
-            source.segments()
+    page = in_turn(Answer(b"<html>hello</html>"))
+    with partner(page) as (_, source), pytest.raises(ProtocolViolation, match="REST API v2"):
+        source.segments()
 
 
 def test_listings_are_read_to_the_end() -> None:
@@ -178,5 +183,5 @@ def test_plain_http_is_for_loopback_only() -> None:
 
 
 def test_credentials_of_another_tenant_are_not_sent() -> None:
-    with pytest.raises(WrongHost, match="correct partner.host"):
+    with pytest.raises(WrongHost, match=r"correct partner\.host"):
         TenantCredentials("other.example.com", KEY, SECRET).check_host(HOST)

@@ -9,6 +9,7 @@
     │   ├── CredentialsRefused  the other tenant does not accept key and secret
     │   ├── WrongHost           the credentials belong to, or reach, another host
     │   ├── NoLongerExposed     a segment, property or identifier left the grant
+    │   ├── GrantOutdated       our own grant names what our tenant does not have any more
     │   ├── ProtocolViolation   the other tenant's answer is not the published API
     │   ├── TargetRefused       a target property must not be written
     │   ├── LimitExceeded       the gate stopped the run before anything was written
@@ -98,6 +99,10 @@ class WrongHost(FatalError):
 
 class NoLongerExposed(FatalError):
     """Something that the import goal names is not, or no longer, exposed."""
+
+
+class GrantOutdated(FatalError):
+    """The expose goal names a segment, property or objective that the tenant does not have."""
 
 
 class ProtocolViolation(FatalError):

@@ -22,9 +22,9 @@ from profile_exchange.domain.refinement import Refinement
 from profile_exchange.domain.refinement_grammar import parse_refinement
 from profile_exchange.domain.tenant import Objective, Segment
 from profile_exchange.exposure.grant import Grant
-from profile_exchange.exposure.profile_query import Audience
 from profile_exchange.exposure.stores import Database, compiled
 from profile_exchange.store.tables import objective, profile_property, segment
+from profile_exchange.tenants.postgres.audience import Audience
 
 #: Properties that every profile has without their being stored as properties.
 DERIVED = (

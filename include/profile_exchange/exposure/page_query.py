@@ -25,9 +25,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from profile_exchange.domain.refinement import Refinement
-from profile_exchange.exposure.profile_query import NOW, Audience, ProfileQuery
+from profile_exchange.exposure.profile_query import ProfileQuery
 from profile_exchange.exposure.stores import Statement, compiled
 from profile_exchange.store.tables import disclosure, exchanged_profile, profile
+from profile_exchange.tenants.postgres.audience import NOW, Audience
 
 #: Profiles to a row of the answer. One at a time costs more to fetch than to write; all at once
 #: could outgrow what a value may hold.

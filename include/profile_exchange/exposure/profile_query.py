@@ -6,70 +6,30 @@ PostgreSQL writes the JSON, so that a page passes through here without becoming 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
     FromClause,
     Text,
     and_,
-    bindparam,
     case,
     cast,
     func,
     literal,
-    true,
+    null,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
-from profile_exchange.domain.properties import VISITED_CHANNEL
 from profile_exchange.domain.refinement import Refinement
-from profile_exchange.domain.tenant import Objective
-from profile_exchange.store import consent
-from profile_exchange.store.refinement import Refiner, property_values
+from profile_exchange.store.refinement import property_values
+from profile_exchange.tenants.postgres.audience import Audience
 
 #: PostgreSQL takes at most a hundred arguments to a function.
 MAX_ARGUMENTS = 90
 
 Json = ColumnElement[str]
-NOW = bindparam("now", type_=DateTime(timezone=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Which profiles may leave: they visited a channel, and their consent allows it.
-
-    ``linked`` are the connection's objectives, None when it is linked to none; ``known`` are all
-    of the tenant's, which refinements may ask about.
-    """
-
-    linked: tuple[Objective, ...] | None
-    known: tuple[Objective, ...]
-    unneeded_counts: bool
-
-    def condition(self, profiles: FromClause) -> ColumnElement[bool]:
-        """Whether a profile may leave."""
-        visited = property_values(profiles, VISITED_CHANNEL)
-        some = func.coalesce(visited != cast(literal("[]", Text), JSONB), False)
-        return and_(some, self._consented(profiles))
-
-    def refiner(self, profiles: FromClause) -> Refiner:
-        """Turns refinements into conditions on profiles, by the tenant's objectives."""
-        return Refiner(profiles, NOW, {known.id: known for known in self.known})
-
-    def _consented(self, profiles: FromClause) -> ColumnElement[bool]:
-        if self.linked is None:
-            return true()
-        return consent.consented(
-            profiles.c.consented_objectives,
-            profiles.c.refused_objectives,
-            profiles.c.privacy_legislation,
-            self.linked,
-            unneeded_counts=self.unneeded_counts,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +124,7 @@ def _iso(time: ColumnElement[Any]) -> Json:
     return _quoted(func.to_char(func.timezone("UTC", time), pattern, type_=Text))
 
 
-def _listed(pieces: Sequence[Json] | Any) -> Json:
+def _listed(pieces: Iterable[Json]) -> Json:
     """Pieces of JSON as a list, without the ones that are null."""
     return literal("[", Text) + func.coalesce(_joined(list(pieces)), "") + literal("]", Text)
 
@@ -174,4 +134,6 @@ def _joined(pieces: Sequence[Json]) -> Json:
     while len(pieces) > MAX_ARGUMENTS:
         groups = range(0, len(pieces), MAX_ARGUMENTS)
         pieces = [_joined(pieces[start : start + MAX_ARGUMENTS]) for start in groups]
-    return func.nullif(func.concat_ws(",", *pieces, type_=Text), "", type_=Text)
+    # concat_ws wants a piece, and leaves out what is null.
+    joined = func.concat_ws(",", null(), *pieces, type_=Text)
+    return func.nullif(joined, "", type_=Text)

@@ -16,11 +16,15 @@ from profile_exchange.domain.errors import ExchangeError
 
 def check(connection_id: str) -> dict[str, Any]:
     """Whether we are let in, what is exposed to us, and what the import goal misses."""
+    # Outside of a task Airflow's own model finds a connection, wherever it is kept.
+    from airflow.models.connection import Connection as StoredConnection
+
     from profile_exchange.orchestration.partner import partner_of
     from profile_exchange.pipeline.authenticate import look
 
     connection = registry.connection(connection_id)
-    with partner_of(connection) as source:
+    lookup = StoredConnection.get_connection_from_secrets
+    with partner_of(connection, lookup) as source:
         exposed = look(source, connection)
     return {
         "authenticated": True,

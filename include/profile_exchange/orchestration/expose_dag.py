@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import DAG, task
@@ -28,7 +29,7 @@ def check_grant(connection_id: str) -> dict[str, Any]:
     from profile_exchange.tenants.postgres.granting import granted_profiles
 
     connection = registry.connection(connection_id)
-    counts = granted_profiles(store_url_of(connection), connection)
+    counts = granted_profiles(store_url_of(connection), connection, now=datetime.now(UTC))
     for segment, profiles in counts.items():
         log.info("Segment %s: %d profiles may leave", segment, profiles)
     return counts

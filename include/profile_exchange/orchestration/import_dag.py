@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 Reference = dict[str, Any]
 
 
+def _part_of(argument: str) -> str:
+    """What Airflow's UI calls a mapped task, "2 of 4", as the Jinja template for it."""
+    reference = f"task.op_kwargs['{argument}']"
+    return "{{ " + f"{reference}['part'] + 1" + " }} of {{ " + f"{reference}['parts']" + " }}"
+
+
 def add_import(dag: DAG, connection: Connection) -> None:
     """Add the steps of an import to a connection's DAG."""
     name = connection.id
@@ -69,8 +75,8 @@ def authenticate(connection_id: str) -> list[Reference]:
             source,
             connection,
             store_url_of(connection),
-            current_run_id(),
-            datetime.now(UTC),
+            run_id=current_run_id(),
+            now=datetime.now(UTC),
             profiles_per_part=settings().profiles_per_part,
             max_parts=settings().max_parts,
         )
@@ -82,9 +88,7 @@ def authenticate(connection_id: str) -> list[Reference]:
     ]
 
 
-@task(
-    map_index_template="{{ task.op_kwargs['request']['part'] + 1 }} of {{ task.op_kwargs['request']['parts'] }}"
-)
+@task(map_index_template=_part_of("request"))
 @told
 def pull(connection_id: str, request: Reference) -> int:
     """Bring one id range of the exposed profiles into staging. Returns the rows staged."""
@@ -165,9 +169,7 @@ def gate(connection_id: str) -> list[Reference]:
     return [{"part": p.part, "parts": p.parts} for p in admitted.packages]
 
 
-@task(
-    map_index_template="{{ task.op_kwargs['package']['part'] + 1 }} of {{ task.op_kwargs['package']['parts'] }}"
-)
+@task(map_index_template=_part_of("package"))
 @told
 def upsert(connection_id: str, package: Reference) -> dict[str, int]:
     """Write one package with its ledger entry, in one transaction."""

@@ -17,7 +17,7 @@ REPORT = "report"
 
 
 @hookimpl
-def on_dag_run_success(dag_run: Any, msg: str) -> None:
+def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 - Airflow's signature
     """Put the sentence of the run's report into its note."""
     if sentence := _sentence(dag_run):
         dag_run.note = sentence

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.sdk import Connection as AirflowConnection
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError, ErrorType
 
 from profile_exchange.config.settings import settings
 from profile_exchange.domain.connection import Connection
@@ -16,19 +17,29 @@ from profile_exchange.tenants.rest.client import RestClient
 from profile_exchange.tenants.rest.credentials import TenantCredentials
 from profile_exchange.tenants.rest.source import RestSource
 
+#: Finds an Airflow connection by its id: inside a task, or in Airflow's own processes.
+Lookup = Callable[[str], Any]
+
 
 @contextmanager
-def partner_of(connection: Connection) -> Iterator[RestSource]:
+def partner_of(
+    connection: Connection, lookup: Lookup = AirflowConnection.get
+) -> Iterator[RestSource]:
     """The other tenant of an importing connection, for as long as the context lasts."""
-    credentials = credentials_for(connection)
-    with RestClient(credentials) as client:
+    with RestClient(credentials_for(connection, lookup)) as client:
         yield RestSource(client, page_size=settings().page_size)
 
 
-def credentials_for(connection: Connection) -> TenantCredentials:
+def credentials_for(connection: Connection, lookup: Lookup) -> TenantCredentials:
     """Key and secret that the import goal names. Raises `WrongHost` if they are for another."""
     name = import_goal(connection).credentials
-    stored = _airflow_connection(connection, name)
+    stored = _found(name, lookup)
+    if stored is None:
+        raise ConfigurationError(
+            f"Connection {connection.id} names the Airflow connection {name}, which does not "
+            "exist: add it under Admin > Connections with the other tenant's host name, key and "
+            "secret."
+        )
     if not (stored.host and stored.login and stored.password):
         raise ConfigurationError(
             f"The Airflow connection {name} is not complete: it needs the other tenant's host "
@@ -42,19 +53,12 @@ def credentials_for(connection: Connection) -> TenantCredentials:
     ).check_host(connection.partner.host)
 
 
-def _airflow_connection(connection: Connection, name: str) -> AirflowConnection:
+def _found(name: str, lookup: Lookup) -> Any:
     try:
-        return AirflowConnection.get(name)
-    except (AirflowRuntimeError, LookupError):
-        raise _unknown(connection, name) from None
-    except Exception as error:
-        if type(error).__name__ == "AirflowNotFoundException":
-            raise _unknown(connection, name) from None
+        return lookup(name)
+    except AirflowNotFoundException:
+        return None
+    except AirflowRuntimeError as error:
+        if error.error.error is ErrorType.CONNECTION_NOT_FOUND:
+            return None
         raise
-
-
-def _unknown(connection: Connection, name: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"Connection {connection.id} names the Airflow connection {name}, which does not exist: "
-        "add it under Admin > Connections with the other tenant's host name, key and secret."
-    )

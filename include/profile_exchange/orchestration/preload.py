@@ -7,30 +7,26 @@ the overhead of a task falls from seconds to tenths. Called from ``airflow_local
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+
+from profile_exchange.domain.fates import Step
 
 SCHEDULER = "scheduler"
+_PACKAGE = "profile_exchange"
+MODULES = (
+    "pandas",
+    "great_expectations.validator.validator",
+    "great_expectations.execution_engine.sqlalchemy_execution_engine",
+    f"{_PACKAGE}.orchestration.import_dag",
+    f"{_PACKAGE}.orchestration.partner",
+    f"{_PACKAGE}.orchestration.resolving",
+    *(f"{_PACKAGE}.pipeline.{step.value}" for step in Step),
+)
 
 
 def preload() -> None:
     """Import what tasks need, if this process is the scheduler."""
     if SCHEDULER not in sys.argv[1:2]:
         return
-    import great_expectations.validator.validator
-    import pandas as pd
-
-    from profile_exchange.orchestration import import_dag, partner, resolving
-    from profile_exchange.pipeline import (
-        authenticate,
-        filter_by_consent,
-        gate,
-        join,
-        map_properties,
-        pull,
-        report,
-        upsert,
-        validate,
-    )
-    from profile_exchange.tenants.rest import source
-
-    used = (authenticate, filter_by_consent, gate, join, map_properties, pull, report, upsert)
-    assert all((*used, validate, source, import_dag, partner, resolving, pd, great_expectations))
+    for module in MODULES:
+        import_module(module)

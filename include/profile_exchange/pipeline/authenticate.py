@@ -12,8 +12,7 @@ from profile_exchange.domain.packages import parts_for
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, ProfileProperty
 from profile_exchange.pipeline.plan import Plan, PlannedProperty
 from profile_exchange.pipeline.ports import ExposedSegment, Source
-from profile_exchange.pipeline.runs import find_run, import_goal, open_run
-from profile_exchange.pipeline.runs import Run as Run
+from profile_exchange.pipeline.runs import Run, find_run, import_goal, open_run
 from profile_exchange.pipeline.targets import identifier_types, target_types
 from profile_exchange.store.database import engine_for, store_errors
 
@@ -68,6 +67,7 @@ def authenticate(
     source: Source,
     connection: Connection,
     store_url: str,
+    *,
     run_id: str,
     now: datetime,
     profiles_per_part: int,

@@ -13,8 +13,8 @@ from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
-from profile_exchange.store.database import store_errors
 from profile_exchange.store.consent import consented
+from profile_exchange.store.database import store_errors
 from profile_exchange.store.tables import objective, profile
 
 

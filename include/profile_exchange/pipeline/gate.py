@@ -17,8 +17,8 @@ from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.packages import IdRange, parts_for
 from profile_exchange.pipeline.runs import SUCCEEDED, Run
 from profile_exchange.pipeline.settling import counts_by_fate
-from profile_exchange.store.database import store_errors
 from profile_exchange.store import tables
+from profile_exchange.store.database import store_errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _count_matched(database: Database, run: Run) -> int:
 def _statement(run: Run) -> Any:
     """Insert the matched profiles into ``matched``, all others with their fate into ``fate``."""
     tables = run.staging
-    resolved = _ranked(run, _by_links(run) if run.goal.links else _by_profile_id(run))
+    resolved = _ranked(_by_links(run) if run.goal.links else _by_profile_id(run))
     columns = [column.name for column in tables.matched.columns]
     rows = select(*(resolved.c[name] for name in columns)).where(resolved.c.outcome == _MATCHED)
     matched = insert(tables.matched).from_select(columns, rows).cte("went_on")
@@ -263,7 +263,7 @@ def _new_id(run: Run) -> ColumnElement[Any]:
     return cast(func.md5(text), UUID(as_uuid=True))
 
 
-def _ranked(run: Run, proposed: CTE) -> CTE:
+def _ranked(proposed: CTE) -> CTE:
     """Decide between received profiles that are the same one of ours: the last modified goes on."""
     same = case((proposed.c.is_new, proposed.c.person), else_=cast(proposed.c.target_id, Text))
     latest_first = [proposed.c.modified.desc().nulls_last(), proposed.c.profile_id]

@@ -21,6 +21,7 @@ class PlannedProperty:
 
     @classmethod
     def of(cls, known: ProfileProperty) -> PlannedProperty:
+        """What the plan keeps of a property that is exposed."""
         return cls(known.id, known.name, known.filter_type, known.data_sensitivity, known.tags)
 
 

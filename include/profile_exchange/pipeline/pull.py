@@ -141,7 +141,7 @@ class _Progress:
             " where run_seq = %s and part = %s and segment = %s",
             self._key,
         ).fetchone()
-        return row if row else (None, 0, False)
+        return row or (None, 0, False)
 
     def write(self, database: psycopg.Connection[Any], cursor: str | None, received: int) -> None:
         """Remember the cursor after the last staged page; None means that it was the last."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sqlalchemy import (
-    Connection as Database,
-)
-from sqlalchemy import (
     ColumnElement,
     Exists,
     FromClause,
@@ -20,6 +17,9 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+)
+from sqlalchemy import (
+    Connection as Database,
 )
 
 from profile_exchange.domain.fates import Fate, Reason

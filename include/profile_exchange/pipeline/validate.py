@@ -70,6 +70,14 @@ class Validation:
     rejected: int
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An expectation that does not hold, and the condition of the rows that break it."""
+
+    expectation: PlannedExpectation
+    condition: ColumnElement[bool]
+
+
 def validate(run: Run, now: datetime) -> Validation:
     """Reject the profiles that break an expectation. Raises `LimitExceeded` for the run's own.
 
@@ -89,8 +97,8 @@ def validate(run: Run, now: datetime) -> Validation:
     try:
         broken = _broken(run.engine, values, planned)
         with run.engine.begin() as database:
-            for expectation, condition in broken:
-                _quarantine(database, run, values, expectation, condition, now)
+            for each in broken:
+                _quarantine(database, run, values, each, now)
             rejected = _settle_quarantined(database, run)
     finally:
         with run.engine.begin() as database:
@@ -152,9 +160,7 @@ def _length(run: Run, checked: CheckedProperty) -> ColumnElement[int]:
     return func.coalesce(func.jsonb_array_length(run.staging.staged.c.properties[checked.id]), 0)
 
 
-def _broken(
-    engine: Engine, values: Table, planned: Sequence[PlannedExpectation]
-) -> list[tuple[PlannedExpectation, ColumnElement[bool]]]:
+def _broken(engine: Engine, values: Table, planned: Sequence[PlannedExpectation]) -> list[Broken]:
     """The expectations that do not hold, each with the condition of the rows that break it."""
     if not planned:
         return []
@@ -173,17 +179,17 @@ def _broken(
             )
         if not result.success:
             condition = _condition(validator, expectation, configuration)
-            broken.append((expectation, condition))
+            broken.append(Broken(expectation, condition))
     return broken
 
 
 def _validator(engine: Engine, values: Table) -> Any:
     # Great Expectations takes seconds to import, and only this step needs it.
     from great_expectations.core.batch import Batch
+    from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
     from great_expectations.execution_engine.sqlalchemy_execution_engine import (
         SqlAlchemyExecutionEngine,
     )
-    from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
     from great_expectations.validator.validator import Validator
 
     execution_engine = SqlAlchemyExecutionEngine(engine=engine)
@@ -241,14 +247,8 @@ def _condition(
     return condition
 
 
-def _quarantine(
-    database: Database,
-    run: Run,
-    values: Table,
-    expectation: PlannedExpectation,
-    condition: ColumnElement[bool],
-    now: datetime,
-) -> None:
+def _quarantine(database: Database, run: Run, values: Table, broken: Broken, now: datetime) -> None:
+    expectation = broken.expectation
     shown = values.c.get(expectation.property_id)
     text = cast(shown, Text) if shown is not None else literal("")
     digest = func.encode(func.sha256(func.convert_to(text, "UTF8")), "hex")
@@ -263,7 +263,7 @@ def _quarantine(
             literal(now),
         )
         .ext(distinct_on(values.c.profile_id))
-        .where(condition)
+        .where(broken.condition)
         .order_by(values.c.profile_id, values.c.ordinal)
     )
     columns = [

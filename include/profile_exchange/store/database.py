@@ -104,7 +104,7 @@ def _kind(error: Exception) -> str:
 
 
 def rows_written(database: Connection, statement: Executable) -> int:
-    """Execute a statement and return how many rows it wrote; SQLAlchemy counts inserts on demand."""
+    """Execute a statement and return how many rows it wrote, inserted ones included."""
     counted = statement.execution_options(preserve_rowcount=True)
     return cast(CursorResult[Any], database.execute(counted)).rowcount
 

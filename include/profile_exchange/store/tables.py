@@ -112,7 +112,8 @@ objective = Table(
 
 #: One row for each attempt at a run. ``seq`` names its staging tables and orders a connection's
 #: runs; a run that starts over gets a new row. ``plan`` is what authenticate found exposed, so that
-#: every later step works from the same facts (`pipeline.plan`). The count columns are null until it is reported.
+#: every later step works from the same facts (`pipeline.plan`). The count columns are null
+#: until it is reported.
 run = Table(
     "run",
     metadata,

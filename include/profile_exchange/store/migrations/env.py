@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from alembic import context
-from profile_exchange.store.tables import metadata
 from sqlalchemy import text
+
+from profile_exchange.store.tables import metadata
 
 connection = context.config.attributes["connection"]
 # One migration at a time, whoever starts first: a second caller waits and finds nothing to do.

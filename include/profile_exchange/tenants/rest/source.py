@@ -50,7 +50,7 @@ class RestSource:
         """Cursors to ``parts`` id ranges, offered as links of rel ``range``; else None."""
         query = [("count", "1"), ("expand", "ranges"), ("ranges", str(parts))]
         path = _profiles_path(segment)
-        found: WireLinks = self._client.get(path, query, lambda body: _read_links(body, path))
+        found: WireLinks = self._client.get(path, query, _read_links)
         cursors = [_cursor_in(link.href) for link in found.links if link.rel == "range"]
         return cursors if len(cursors) == parts and all(cursors) else None
 
@@ -81,7 +81,8 @@ def _profiles_path(segment: str) -> str:
     return f"/segments/{quote(segment, safe='')}/profiles"
 
 
-def _read_links(body: bytes, path: str) -> WireLinks:
+def _read_links(body: bytes) -> WireLinks:
+    """What a page links to; an answer that cannot be read offers no ranges."""
     try:
         return msgspec.json.decode(body, type=WireLinks)
     except msgspec.DecodeError:

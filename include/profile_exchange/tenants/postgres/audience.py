@@ -1,0 +1,61 @@
+"""Which of a tenant's profiles a connection lets out, as conditions in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from profile_exchange.domain.properties import VISITED_CHANNEL
+from profile_exchange.domain.tenant import Objective
+from profile_exchange.store import consent
+from profile_exchange.store.refinement import Refiner, property_values
+
+#: When the question is asked; bound by whoever runs the statement.
+NOW = bindparam("now", type_=DateTime(timezone=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Which profiles may leave: they visited a channel, and their consent allows it.
+
+    ``linked`` are the connection's objectives, None when it is linked to none; ``known`` are all
+    of the tenant's, which refinements may ask about.
+    """
+
+    linked: tuple[Objective, ...] | None
+    known: tuple[Objective, ...]
+    unneeded_counts: bool
+
+    def condition(self, profiles: FromClause) -> ColumnElement[bool]:
+        """Whether a profile may leave."""
+        visited = property_values(profiles, VISITED_CHANNEL)
+        some = func.coalesce(visited != cast(literal("[]", Text), JSONB), False)
+        return and_(some, self._consented(profiles))
+
+    def refiner(self, profiles: FromClause) -> Refiner:
+        """Turns refinements into conditions on profiles, by the tenant's objectives."""
+        return Refiner(profiles, NOW, {known.id: known for known in self.known})
+
+    def _consented(self, profiles: FromClause) -> ColumnElement[bool]:
+        if self.linked is None:
+            return true()
+        return consent.consented(
+            profiles.c.consented_objectives,
+            profiles.c.refused_objectives,
+            profiles.c.privacy_legislation,
+            self.linked,
+            unneeded_counts=self.unneeded_counts,
+        )

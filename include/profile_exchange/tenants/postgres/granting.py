@@ -1,0 +1,93 @@
+"""A grant held against the tenant that gives it: is all of it there, and how much is it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import Column, Table, func, select
+from sqlalchemy import Connection as Database
+
+from profile_exchange.domain.connection import Connection, ConsentRule, ExposeGoal
+from profile_exchange.domain.errors import FatalError, GrantOutdated
+from profile_exchange.domain.properties import DERIVED_PROPERTIES
+from profile_exchange.domain.refinement import Refinement
+from profile_exchange.domain.refinement_grammar import parse_refinement
+from profile_exchange.domain.tenant import Objective
+from profile_exchange.store.database import engine_for, store_errors
+from profile_exchange.store.tables import objective, profile, profile_property, segment
+from profile_exchange.tenants.postgres.audience import Audience
+
+
+def granted_profiles(url: str, connection: Connection, *, now: datetime) -> dict[str, int]:
+    """How many profiles of each granted segment may leave now.
+
+    Raises `GrantOutdated` with everything in the grant that the tenant does not have.
+    """
+    goal = _expose_goal(connection)
+    with store_errors(url), engine_for(url).connect() as database:
+        if missing := list(_missing(database, goal, connection)):
+            raise GrantOutdated(
+                f"Connection {connection.id} exposes {', '.join(missing)}, which tenant "
+                f"{connection.tenant} does not have: define it again, or take it out of the file."
+            )
+        return _counts(database, goal, _audience(database, connection), now)
+
+
+def _expose_goal(connection: Connection) -> ExposeGoal:
+    if connection.expose is None:
+        raise FatalError(
+            f"Connection {connection.id} does not expose anything: give it an expose goal."
+        )
+    return connection.expose
+
+
+def _missing(database: Database, goal: ExposeGoal, connection: Connection) -> Iterator[str]:
+    properties = [name for name in goal.properties if name not in DERIVED_PROPERTIES]
+    named = [
+        ("segment", goal.segments, segment, None),
+        ("profile property", properties, profile_property, None),
+        ("unique identifier", goal.identifiers, profile_property, profile_property.c.indexed),
+        ("objective", connection.objectives, objective, None),
+    ]
+    for noun, names, table, condition in named:
+        known = _ids(database, table, condition)
+        yield from (f"{noun} {name}" for name in names if name not in known)
+
+
+def _ids(database: Database, table: Table, condition: Column[bool] | None) -> set[str]:
+    query = select(table.c.id)
+    return set(database.execute(query if condition is None else query.where(condition)).scalars())
+
+
+def _audience(database: Database, connection: Connection) -> Audience:
+    known = {
+        row.id: Objective(
+            id=row.id,
+            name=row.name,
+            needs_consent=row.needs_consent,
+            legislations=tuple(row.legislations),
+        )
+        for row in database.execute(select(objective))
+    }
+    return Audience(
+        linked=tuple(known[name] for name in connection.objectives) or None,
+        known=tuple(known.values()),
+        unneeded_counts=connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,
+    )
+
+
+def _counts(
+    database: Database, goal: ExposeGoal, audience: Audience, now: datetime
+) -> dict[str, int]:
+    rules = _refinements(database, goal)
+    refiner = audience.refiner(profile)
+    counts = [func.count().filter(refiner.condition(rule)) for rule in rules.values()]
+    query = select(*counts).select_from(profile).where(audience.condition(profile))
+    return dict(zip(rules, database.execute(query, {"now": now}).one(), strict=True))
+
+
+def _refinements(database: Database, goal: ExposeGoal) -> dict[str, Refinement | None]:
+    query = select(segment.c.id, segment.c.refinement).where(segment.c.id.in_(goal.segments))
+    rows = database.execute(query.order_by(segment.c.id))
+    return {row.id: parse_refinement(row.refinement) if row.refinement else None for row in rows}

@@ -31,10 +31,10 @@ def check(
     Logs in at the other tenant with the consumer key and secret that Airflow keeps. Exit code
     0 when everything that the import goal names is exposed, 3 when not.
     """
-    from profile_exchange.config import registry
+    from profile_exchange.cli.configured import importing
     from profile_exchange.config.settings import settings
 
-    found = registry.connection(connection)
+    found = importing(connection)
     answer = _ask(found.id, settings())
     if as_json:
         typer.echo(json.dumps(answer))

@@ -28,7 +28,7 @@ def history(
 
     Reads the ledger in the importing tenant's store; Airflow need not run.
     """
-    from profile_exchange.cli.stores import store_url_of
+    from profile_exchange.cli.configured import store_url_of
     from profile_exchange.config import registry
     from profile_exchange.tenants.postgres.run_history import data_exchange
     from profile_exchange.tenants.postgres.run_history import history as past_runs

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from profile_exchange.domain.errors import ConfigurationError, FatalError
+from profile_exchange.domain.errors import FatalError
 
 if TYPE_CHECKING:
-    from profile_exchange.domain.connection import Connection
     from profile_exchange.installation.airflow_api import AirflowApi
 
 RUN_FAILED = 1
@@ -34,14 +33,13 @@ def run(
     and exchange with the unique profiles received and sent over the connection's life. Exit
     code 0 when the run succeeded, 1 when it failed.
     """
+    from profile_exchange.cli.configured import importing, store_url_of
     from profile_exchange.cli.following import follow
     from profile_exchange.cli.outcome import outcome, tell_outcome
     from profile_exchange.cli.running_airflow import airflow_api
-    from profile_exchange.cli.stores import store_url_of
-    from profile_exchange.config import registry
     from profile_exchange.config.settings import settings
 
-    found = _importing(registry.connection(connection))
+    found = importing(connection)
     url = store_url_of(found)
     console = Console(stderr=as_json, highlight=False)
     with airflow_api(settings()) as api:
@@ -53,15 +51,6 @@ def run(
     else:
         tell_outcome(url, found, state, console)
     raise typer.Exit(0 if state.succeeded else RUN_FAILED)
-
-
-def _importing(connection: Connection) -> Connection:
-    if connection.importing is None:
-        raise ConfigurationError(
-            f"Connection {connection.id} only exposes: there is nothing to run; "
-            "run the other tenant's connection, or give this one an import goal."
-        )
-    return connection
 
 
 def _start(api: AirflowApi, connection_id: str, switch_on: bool) -> str:

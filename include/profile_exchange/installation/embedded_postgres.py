@@ -6,8 +6,6 @@ TCP on loopback, SCRAM passwords, and a data folder that belongs to the installa
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -24,6 +22,7 @@ from psycopg import sql
 
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.installation.ports import LOOPBACK, keep_or_choose
+from profile_exchange.installation.server_user import ServerUser, server_user
 
 SUPERUSER = "profile_exchange"
 START_SECONDS = 60
@@ -97,11 +96,16 @@ class EmbeddedPostgres:
         self.log = self.folder / "postgres.log"
         self._wanted_port = port
         self._settings = {**SERVER_SETTINGS, **(settings or {})}
+        self._user = ServerUser()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(
@@ -115,12 +119,13 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Make the cluster if there is none, start the server, and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._user = server_user(self.folder, binaries() / "postgres")
         self._stop_left_over()
-        if not (self.data / "PG_VERSION").exists():
-            self._initialise()
         self.port = keep_or_choose(
             self._wanted_port, self._remembered_port(), "EXCHANGE_POSTGRES_PORT"
         )
+        if not self.data.exists():
+            self._initialise()
         (self.folder / "port").write_text(str(self.port))
         self._write_settings()
         with self.log.open("ab") as log:
@@ -130,7 +135,8 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                user=self._server_user(),
+                user=self._user.user,
+                preexec_fn=self._user.before,  # noqa: PLW1509 - see there
             )
         self._wait_until_ready()
 
@@ -179,20 +185,21 @@ class EmbeddedPostgres:
         return self.url(name)
 
     def _initialise(self) -> None:
-        user = self._server_user()
-        if user:
-            shutil.chown(self.folder, user=user)
+        """Make the cluster beside its place, so that half of one is never taken for one."""
+        unfinished = self.folder / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
         password = self.folder / "password"
         password.touch(mode=0o600)
         password.write_text(secrets.token_urlsafe(32))
-        if user:
-            shutil.chown(password, user=user)
-        shutil.rmtree(self.data, ignore_errors=True)
+        if self._user.owner:
+            shutil.chown(self.folder, user=self._user.owner)
+            shutil.chown(password, user=self._user.owner)
         self._run(
             "initdb",
-            *("--pgdata", str(self.data), "--username", SUPERUSER, "--pwfile", str(password)),
+            *("--pgdata", str(unfinished), "--username", SUPERUSER, "--pwfile", str(password)),
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"),
         )
+        unfinished.rename(self.data)
 
     def _write_settings(self) -> None:
         settings = {"wal_compression": wal_compression(), **self._settings}
@@ -206,20 +213,15 @@ class EmbeddedPostgres:
                 file.write(include)
 
     def _run(self, program: str, *arguments: str) -> None:
-        try:
-            done = subprocess.run(
-                [str(binaries() / program), *arguments],
-                check=False,
-                capture_output=True,
-                text=True,
-                stdin=subprocess.DEVNULL,
-                user=self._server_user(),
-            )
-        except PermissionError:
-            raise PostgresFailed(
-                f"PostgreSQL does not run as root, and user nobody cannot reach {self.folder}: "
-                "run as an ordinary user, or clone into a folder that every user can enter."
-            ) from None
+        done = subprocess.run(
+            [str(binaries() / program), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            user=self._user.user,
+            preexec_fn=self._user.before,
+        )
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise PostgresFailed(f"PostgreSQL's {program} failed in {self.folder}: {reason}")
@@ -261,7 +263,8 @@ class EmbeddedPostgres:
                 check=False,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
-                user=self._server_user(),
+                user=self._user.user,
+                preexec_fn=self._user.before,
             )
 
     def _left_over_runs(self) -> bool:
@@ -271,16 +274,3 @@ class EmbeddedPostgres:
             return psutil.Process(pid).cwd() == str(self.data)
         except (OSError, ValueError, IndexError, psutil.Error):
             return False
-
-    @staticmethod
-    def _server_user() -> str | None:
-        """PostgreSQL refuses to run as root: then it runs as ``nobody``."""
-        if os.geteuid() != 0:
-            return None
-        try:
-            return pwd.getpwnam("nobody").pw_name
-        except KeyError:
-            raise PostgresFailed(
-                "PostgreSQL does not run as root, and there is no user nobody: "
-                "run as an ordinary user."
-            ) from None

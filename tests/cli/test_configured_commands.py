@@ -1,0 +1,149 @@
+"""Commands that read the configuration and the stores, as a person calls them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from typer.testing import CliRunner, Result
+
+from profile_exchange.cli.main import app
+from profile_exchange.config.settings import PROJECT_ROOT, settings
+from profile_exchange.domain.fates import FateCounts
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import exchanged_profile, run
+
+COUNTS = FateCounts(received=7, unmatched=4, modified=2, unchanged=1)
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the sample configuration, and a state folder in which nothing runs."""
+    for name in ("connections", "tenants"):
+        shutil.copytree(PROJECT_ROOT / "include" / name, tmp_path / name)
+        monkeypatch.setenv(f"EXCHANGE_{name.upper()}_DIR", str(tmp_path / name))
+    monkeypatch.setenv("EXCHANGE_STATE_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("EXCHANGE_SECRETS_DIR", str(tmp_path / "var" / "secrets"))
+    monkeypatch.delenv("EXCHANGE_AIRFLOW_URL", raising=False)
+    settings.cache_clear()
+    yield tmp_path
+    settings.cache_clear()
+
+
+@pytest.fixture
+def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("EXCHANGE_SECRET_HARBOR_GOODS_STORE", store_url)
+    with engine_for(store_url).begin() as database:
+        told = {"connection": "taylor-times", "started_at": NOON, "finished_at": NOON}
+        database.execute(
+            insert(run).values(run_id="r1", state="succeeded", **told, **COUNTS.as_dict())
+        )
+        failed = {"run_id": "r2", "state": "failed", "failure": "The secret is wrong."}
+        database.execute(insert(run).values(**failed, **told))
+        database.execute(
+            insert(exchanged_profile).values(
+                connection="taylor-times",
+                direction="received",
+                profile_id="00000000-0000-0000-0000-000000000001",
+                first_at=NOON,
+            )
+        )
+    return store_url
+
+
+def exchange(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def test_a_sound_configuration_is_told_so() -> None:
+    done = exchange("validate")
+    assert (done.exit_code, done.stdout) == (0, "2 connections and 2 tenants: no mistake.\n")
+
+
+def test_every_mistake_is_told_with_file_line_and_key(configuration: Path) -> None:
+    for file, wrong in (("taylor-times", "tilte: x"), ("harbor-goods", "favourite: true")):
+        path = configuration / "connections" / f"{file}.yaml"
+        path.write_text(f"{wrong}\n{path.read_text()}")
+    done = exchange("validate")
+    assert done.exit_code == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    assert lines[0].split(": ")[1] == "favourite"
+    assert "harbor-goods.yaml:1" in lines[0]
+    assert "taylor-times.yaml:1" in lines[1]
+    assert lines[2] == "2 mistakes."
+
+
+def test_history_shows_the_newest_run_first(store: str) -> None:
+    done = exchange("history", "taylor-times")
+    assert done.exit_code == 0
+    assert done.stdout.index("The secret is wrong.") < done.stdout.index("succeeded")
+    assert "Unique profiles received 1, sent 0." in done.stdout
+
+
+def test_history_is_there_for_programs(store: str) -> None:
+    done = exchange("history", "taylor-times", "--json", "--limit", "2")
+    newest, oldest = json.loads(done.stdout)
+    assert (newest["run_id"], newest["counts"]) == ("r2", None)
+    assert newest["failure"] == "The secret is wrong."
+    assert oldest["counts"] == COUNTS.as_dict()
+    assert oldest["finished_at"] == NOON.isoformat()
+
+
+def test_history_of_a_connection_that_has_not_run_says_so(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_SECRET_HARBOR_GOODS_STORE", store_url)
+    assert "has not run yet" in exchange("history", "taylor-times").stdout
+
+
+@pytest.mark.parametrize("name", ["run", "check", "history"])
+def test_an_unknown_connection_suggests_the_nearest(name: str) -> None:
+    done = exchange(name, "taylor-tims")
+    assert done.exit_code == 2
+    assert "Did you mean 'taylor-times'?" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["run", "check"])
+def test_a_connection_that_only_exposes_cannot_be_run_or_checked(name: str) -> None:
+    done = exchange(name, "harbor-goods")
+    assert done.exit_code == 2
+    assert "only exposes" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["run", "check"])
+def test_without_an_installation_the_next_step_is_told(name: str, store: str) -> None:
+    done = exchange(name, "taylor-times")
+    assert done.exit_code == 3
+    assert "start it with `exchange up`" in done.stderr
+
+
+def test_an_airflow_that_is_not_there_is_told_by_its_address(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_AIRFLOW_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("EXCHANGE_SECRET_AIRFLOW_PASSWORD", "x")
+    done = exchange("run", "taylor-times")
+    assert done.exit_code == 4
+    assert "http://127.0.0.1:9 does not answer" in done.stderr
+
+
+def test_there_is_nothing_to_stop(configuration: Path) -> None:
+    done = exchange("down")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"No installation runs in {configuration / 'var'}.\n",
+    )
+
+
+def test_a_missing_secret_names_both_places_where_it_could_be() -> None:
+    done = exchange("history", "taylor-times")
+    assert done.exit_code == 2
+    assert "EXCHANGE_SECRET_HARBOR_GOODS_STORE" in done.stderr
+    assert "harbor-goods-store" in done.stderr

@@ -1,0 +1,133 @@
+"""From nothing but git, make and Python: what is missing is told in one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from profile_exchange.config.settings import PROJECT_ROOT
+
+FIND = PROJECT_ROOT / "scripts" / "find-python"
+SH = shutil.which("sh") or "/bin/sh"
+
+
+def python_named(folder: Path, name: str, answer: int) -> Path:
+    """A program that is called Python and says whether its version serves: 0 yes, 1 no."""
+    program = folder / name
+    program.write_text(f"#!{SH}\nexit {answer}\n")
+    program.chmod(0o755)
+    return program
+
+
+def find(path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(path), **variables}
+    return subprocess.run(
+        [SH, str(FIND)], env=environment, check=False, capture_output=True, text=True
+    )
+
+
+def test_the_newest_python_that_serves_is_found(tmp_path: Path) -> None:
+    python_named(tmp_path, "python3.11", 0)
+    newest = python_named(tmp_path, "python3.12", 0)
+    python_named(tmp_path, "python3", 0)
+    assert find(tmp_path).stdout.strip() == str(newest)
+
+
+def test_a_python_that_does_not_run_is_passed_over(tmp_path: Path) -> None:
+    python_named(tmp_path, "python3.13", 127)
+    serves = python_named(tmp_path, "python3", 0)
+    assert find(tmp_path).stdout.strip() == str(serves)
+
+
+@pytest.mark.parametrize("answers", [{}, {"python3": 1}])
+def test_no_python_that_serves_is_one_line(tmp_path: Path, answers: dict[str, int]) -> None:
+    for name, answer in answers.items():
+        python_named(tmp_path, name, answer)
+    found = find(tmp_path)
+    assert found.returncode == 1
+    assert re.fullmatch(r"No Python 3\.11, 3\.12 or 3\.13 is on the PATH: [^\n]+\n", found.stderr)
+
+
+def test_a_python_that_is_asked_for_and_too_old_is_one_line(tmp_path: Path) -> None:
+    old = python_named(tmp_path, "old", 1)
+    python_named(tmp_path, "python3.12", 0)
+    found = find(tmp_path, PYTHON=str(old))
+    assert found.returncode == 1
+    assert found.stderr == f"PYTHON={old} is not a Python 3.11, 3.12 or 3.13: name one that is.\n"
+
+
+def test_this_python_serves() -> None:
+    found = find(Path("/nowhere"), PYTHON=sys.executable)
+    assert found.stdout.strip() == sys.executable
+
+
+def copy_of_scripts(folder: Path) -> Path:
+    (folder / "scripts").mkdir()
+    for name in ("bootstrap.py", "clean.py"):
+        shutil.copy(PROJECT_ROOT / "scripts" / name, folder / "scripts" / name)
+    return folder / "scripts"
+
+
+def test_a_lock_without_uv_is_one_line(tmp_path: Path) -> None:
+    scripts = copy_of_scripts(tmp_path)
+    (tmp_path / "requirements.txt").write_text("rich==14.0.0 \\\n    --hash=sha256:00\n")
+    done = subprocess.run(
+        [sys.executable, str(scripts / "bootstrap.py")], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == "make: requirements.txt does not pin uv: see `make lock`.\n"
+
+
+def test_the_lock_pins_uv_and_what_builds_the_project() -> None:
+    lock = (PROJECT_ROOT / "requirements.txt").read_text()
+    for package in ("uv", "hatchling"):
+        assert re.search(rf"^{package}==\S+ \\\n    --hash=sha256:\w{{64}}", lock, re.MULTILINE)
+
+
+def test_clean_removes_both_folders(tmp_path: Path) -> None:
+    scripts = copy_of_scripts(tmp_path)
+    for folder in (".venv", "var"):
+        (tmp_path / folder / "deep").mkdir(parents=True)
+    subprocess.run([sys.executable, str(scripts / "clean.py")], check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["scripts"]
+
+
+def test_clean_refuses_while_an_installation_runs(tmp_path: Path) -> None:
+    from profile_exchange.installation import record
+    from profile_exchange.installation.layout import Layout
+
+    scripts = copy_of_scripts(tmp_path)
+    layout = Layout(tmp_path / "var")
+    layout.make()
+    with record.held(layout):
+        done = subprocess.run(
+            [sys.executable, str(scripts / "clean.py")],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert "an installation runs here" in done.stderr
+    assert layout.lock.exists()
+
+
+def test_make_says_what_there_is() -> None:
+    make = shutil.which("make")
+    assert make
+    done = subprocess.run(
+        [make, "--no-print-directory", "-C", str(PROJECT_ROOT)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    shown = set(re.findall(r"^  make (\w+)", done.stdout, re.MULTILINE))
+    phony = re.search(r"^\.PHONY: (.+)$", (PROJECT_ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony
+    assert shown == set(phony.group(1).split())

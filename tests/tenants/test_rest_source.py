@@ -127,11 +127,11 @@ def test_a_tenant_that_stays_away_is_worth_a_later_retry() -> None:
 def test_a_tenant_that_is_down_is_named_by_host_and_address() -> None:
     address = "http://127.0.0.1:9"
     credentials = TenantCredentials(HOST, KEY, SECRET, address)
-    with RestClient(credentials, attempts=2, backoff=0.001) as client:
-        with pytest.raises(
-            SourceUnavailable, match=f"{HOST} does not answer at http://127.0.0.1:9"
-        ):
-            RestSource(client).authenticate()
+    with (
+        RestClient(credentials, attempts=2, backoff=0.001) as client,
+        pytest.raises(SourceUnavailable, match=f"{HOST} does not answer at {address}"),
+    ):
+        RestSource(client).authenticate()
 
 
 def test_a_segment_that_is_gone_is_told_as_such() -> None:

@@ -83,20 +83,25 @@ def _object(key: str, value: Json) -> Json:
 
 
 def _added(before: Json, additions: Json, target: str) -> Json:
-    """The union, in the order in which values came first."""
+    """What is there, and after it what is new, each once and in the order in which it came."""
     present, incoming = func.coalesce(_at(before, target), _NO_VALUES), _at(additions, target)
-    each = numbered_values_of(present.op("||")(incoming))
-    first = (
+    each = numbered_values_of(incoming)
+    new = (
         select(each.c.value, func.min(each.c.place).label("place"))
+        .where(not_(_contains(present, each.c.value)))
         .group_by(each.c.value)
-        .subquery("first")
+        .subquery("new")
     )
-    union = select(func.jsonb_agg(_ordered(first.c.value, first.c.place))).scalar_subquery()
+    added = select(func.jsonb_agg(_ordered(new.c.value, new.c.place))).scalar_subquery()
     return case(
         (not_(_has(additions, target)), _EMPTY),
-        (present.op("@>", is_comparison=True)(incoming), _EMPTY),
-        else_=_object(target, union),
+        (_contains(present, incoming), _EMPTY),
+        else_=_object(target, present.op("||")(added)),
     )
+
+
+def _contains(values: Json, some: Json) -> ColumnElement[bool]:
+    return values.op("@>", is_comparison=True)(some)
 
 
 def _ordered(value: Json, place: ColumnElement[Any]) -> Json:
@@ -108,7 +113,7 @@ def _removed(before: Json, after: Json, removals: Json, targets: Sequence[str]) 
         each = numbered_values_of(_at(before, target))
         left = (
             select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
-            .where(not_(_at(removals, target).op("@>", is_comparison=True)(each.c.value)))
+            .where(not_(_contains(_at(removals, target), each.c.value)))
             .scalar_subquery()
         )
         kept = func.jsonb_strip_nulls(_object(target, left))

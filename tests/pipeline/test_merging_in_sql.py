@@ -1,0 +1,92 @@
+"""The merge in SQL does what the strategies say in their plainest form (`domain.merging`)."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import ColumnElement, Numeric, cast, literal, null, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from profile_exchange.domain.connection import PropertyMapping, Strategy
+from profile_exchange.domain.merging import canonical, contribute, merge
+from profile_exchange.pipeline.map_properties import COLUMN_OF
+from profile_exchange.pipeline.merging import merged
+from profile_exchange.store.database import engine_for
+
+TARGET = "Target 'quoted\" \\ property"
+OTHER = {"untouched": ["1", "2"]}
+SET_STRATEGIES = [strategy for strategy in Strategy if strategy is not Strategy.SUM]
+
+words = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=6
+).filter(str.strip)
+lists = st.lists(words, max_size=4)
+numbers = st.decimals(-(10**9), 10**9, places=3)
+
+by_the_hundred = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def _json(value: object) -> ColumnElement[Any]:
+    return cast(literal(json.dumps(value)), JSONB)
+
+
+def in_sql(
+    store_url: str,
+    strategy: Strategy,
+    before: dict[str, list[str]],
+    incoming: object,
+    contributed: Decimal | None = None,
+) -> dict[str, list[str]]:
+    """What `merged` makes of one profile."""
+    columns = [
+        (_json({TARGET: incoming}) if strategy is kind and incoming else cast(null(), JSONB)).label(
+            column
+        )
+        for kind, column in COLUMN_OF.items()
+    ]
+    mapped = select(*columns).subquery("mapped")
+    last = select(cast(literal(contributed), Numeric).label("amount")).subquery("last")
+    mapping = PropertyMapping("source", TARGET, strategy)
+    after = merged(_json(before), mapped, [mapping], {TARGET: last})
+    query = select(after).select_from(mapped.join(last, literal(True)))
+    with engine_for(store_url).connect() as database:
+        found: dict[str, list[str]] = database.execute(query).scalar_one()
+    return found
+
+
+@by_the_hundred
+@given(strategy=st.sampled_from(SET_STRATEGIES), current=lists, incoming=lists)
+def test_values_are_merged_as_the_domain_says(
+    store_url: str, strategy: Strategy, current: list[str], incoming: list[str]
+) -> None:
+    held = {TARGET: current} if current else {}
+    expected = merge(strategy, current, incoming)
+    found = in_sql(store_url, strategy, {**OTHER, **held}, incoming)
+    assert found == {**OTHER, **({TARGET: expected} if expected else {})}
+
+
+@by_the_hundred
+@given(total=numbers, amount=numbers, contributed=st.none() | numbers)
+def test_sums_are_what_the_domain_says(
+    store_url: str, total: Decimal, amount: Decimal, contributed: Decimal | None
+) -> None:
+    expected = contribute(total, amount, contributed or Decimal(0)).total
+    before = {TARGET: [canonical(total)]}
+    found = in_sql(store_url, Strategy.SUM, before, canonical(amount), contributed)
+    assert found == {TARGET: [canonical(expected)]}
+
+
+@by_the_hundred
+@given(amount=numbers, contributed=numbers)
+def test_a_sum_into_nothing_starts_at_what_is_new(
+    store_url: str, amount: Decimal, contributed: Decimal
+) -> None:
+    expected = contribute(Decimal(0), amount, contributed).total
+    found = in_sql(store_url, Strategy.SUM, {}, canonical(amount), contributed)
+    assert found == {TARGET: [canonical(expected)]}

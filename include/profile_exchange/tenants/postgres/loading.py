@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +22,8 @@ from profile_exchange.tenants.postgres import landing
 from profile_exchange.tenants.postgres.indexes import built_afterwards
 
 #: A piece of PostgreSQL COPY text: whole lines, each a profile, with the columns of
-#: `landing.landing` in their order. ``properties`` is in the form of the store: see
-#: `store.tables.profile`. `copy_text` makes them.
+#: `landing.landing` in their order. ``properties`` is in the form of the store, without empty
+#: lists and derived properties: see `store.tables.profile`.
 Block = bytes
 
 #: Told what is being done, and which share of it, between 0 and 1, is done.
@@ -92,7 +93,7 @@ def _copy(connection: Connection, blocks: Iterable[Block]) -> None:
     raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     try:
         with raw.cursor() as cursor, cursor.copy("copy landing from stdin") as copy:
-            for block in blocks:
+            for block in _made_ahead(iter(blocks)):
                 copy.write(block)
     except psycopg.DataError as error:
         # The error's own text repeats the line, which holds somebody's data.
@@ -101,6 +102,15 @@ def _copy(connection: Connection, blocks: Iterable[Block]) -> None:
             "nothing was loaded; mend what writes the blocks."
         ) from None
     analyze(connection, landing.landing)
+
+
+def _made_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same blocks, each made while the server takes in the one before it."""
+    with ThreadPoolExecutor(1, "blocks") as maker:
+        coming = maker.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = maker.submit(next, blocks, None)
+            yield block
 
 
 def _landed(connection: Connection) -> int:

@@ -16,9 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from profile_exchange.domain.errors import FatalError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 #: The values in one place of a file; None where the file says nothing at all.
@@ -30,6 +33,9 @@ ROWS = 20_000
 _CSV = (".csv", ".csv.gz")
 _JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 _PARQUET = (".parquet",)
+
+#: Numbers that are not whole stay as they are written.
+_JSON_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=str)
 
 
 class FileRefused(FatalError):
@@ -115,11 +121,25 @@ class _Watched:
 
 
 def _csv(path: Path, separator: str) -> Iterator[Rows]:
+    names: list[str] = []
+    first = 1
+    for frame, share in _frames(path):
+        columns = [frame[place].tolist() for place in frame.columns]
+        if not names:
+            names = _names(path, [column.pop(0) for column in columns])
+        cells = (_split(column, separator) for column in columns)
+        rows = Rows(first, dict(zip(names, cells, strict=True)), share)
+        first += rows.number
+        yield rows
+
+
+def _frames(path: Path) -> Iterator[tuple[pd.DataFrame, float]]:
+    """The lines of a CSV file, the first one too, and how much of the file has been read."""
     import pandas as pd
 
     with _Watched(path) as watched:
         try:
-            frames = pd.read_csv(
+            for frame in pd.read_csv(
                 watched.file,
                 # Without a header pandas neither renames columns nor drops what is too much.
                 header=None,
@@ -128,16 +148,8 @@ def _csv(path: Path, separator: str) -> Iterator[Rows]:
                 na_filter=False,
                 encoding="utf-8-sig",
                 chunksize=ROWS,
-            )
-            names: list[str] = []
-            first = 1
-            for frame in frames:
-                if not names:
-                    names = _names(path, frame.iloc[0].tolist())
-                    frame = frame.iloc[1:]  # noqa: PLW2901
-                cells = (_split(frame[place].tolist(), separator) for place in frame.columns)
-                yield Rows(first, dict(zip(names, cells, strict=True)), watched.share)
-                first += len(frame)
+            ):
+                yield frame, watched.share
         except pd.errors.EmptyDataError:
             raise FileRefused(path, "it is empty; its first line must name the columns.") from None
         except pd.errors.ParserError as error:
@@ -191,11 +203,8 @@ def _json_lines(path: Path) -> Iterator[Rows]:
 
 
 def _json_profile(path: Path, row: int, line: bytes) -> dict[str, Cell]:
-    import msgspec
-
     try:
-        # Numbers that are not whole stay as they are written.
-        found = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode(line)
+        found = _JSON_OBJECT.decode(line)
     except msgspec.ValidationError:
         raise FileRefused(path, "this line is no JSON object.", row) from None
     except msgspec.DecodeError:

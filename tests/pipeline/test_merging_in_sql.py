@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import ColumnElement, Numeric, cast, literal, null, select
+from sqlalchemy import ColumnElement, Numeric, cast, literal, null, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
@@ -52,9 +52,15 @@ def in_sql(
     ]
     mapped = select(*columns).subquery("mapped")
     last = select(cast(literal(contributed), Numeric).label("amount")).subquery("last")
+    # A second row that must not leak into the first, as a forgotten correlation would let it.
+    rows = union_all(
+        select(literal(1).label("row"), _json(before).label("properties")),
+        select(literal(2).label("row"), _json({TARGET: ["another"]}).label("properties")),
+    ).subquery("profile")
     mapping = PropertyMapping("source", TARGET, strategy)
-    after = merged(_json(before), mapped, [mapping], {TARGET: last})
-    query = select(after).select_from(mapped.join(last, literal(True)))
+    after = merged(rows.c.properties, mapped, [mapping], {TARGET: last})
+    everything = rows.join(mapped, literal(True)).join(last, literal(True))
+    query = select(after).select_from(everything).where(rows.c.row == 1)
     with engine_for(store_url).connect() as database:
         found: dict[str, list[str]] = database.execute(query).scalar_one()
     return found

@@ -85,14 +85,13 @@ def _object(key: str, value: Json) -> Json:
 def _added(before: Json, additions: Json, target: str) -> Json:
     """What is there, and after it what is new, each once and in the order in which it came."""
     present, incoming = func.coalesce(_at(before, target), _NO_VALUES), _at(additions, target)
-    each = numbered_values_of(incoming)
-    new = (
-        select(each.c.value, func.min(each.c.place).label("place"))
-        .where(not_(_contains(present, each.c.value)))
-        .group_by(each.c.value)
-        .subquery("new")
+    each, again = numbered_values_of(incoming), numbered_values_of(incoming)
+    first = select(func.min(again.c.place)).where(again.c.value == each.c.value).scalar_subquery()
+    added = (
+        select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
+        .where(not_(_contains(present, each.c.value)), each.c.place == first)
+        .scalar_subquery()
     )
-    added = select(func.jsonb_agg(_ordered(new.c.value, new.c.place))).scalar_subquery()
     return case(
         (not_(_has(additions, target)), _EMPTY),
         (_contains(present, incoming), _EMPTY),

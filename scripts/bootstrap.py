@@ -28,10 +28,12 @@ NEEDED_BYTES = 1_500_000_000
 #: Python compiles what it imports by itself, once. Doing it beforehand on all cores is worth the
 #: time for what the services import, and a waste for tests and for what only few people use.
 NOT_COMPILED = re.compile(
-    r"/(tests?|testing|benchmarks|_examples|codemod|lexers|styles|sphinxext|migrations/versions)/"
-    r"|/site-packages/(pip|setuptools|mypyc?|celery|flower|kombu|billiard|redis|amqp|vine|grpc"
-    r"|google|dns|openpyxl|prompt_toolkit|hypothesis|_pytest|pytest|hatchling|prometheus_client"
-    r"|tornado|tqdm|sqlparse|cffi|pycparser|numpy/(f2py|distutils)|aiosqlite)(/|$)"
+    r"/(tests?|testing|benchmarks|_examples|codemod|lexers|styles|sphinxext|example_dags"
+    r"|plotting|matchers|semconv)/"
+    r"|/site-packages/(pip|setuptools|pkg_resources|mypyc?|celery|flower|kombu|billiard|redis"
+    r"|amqp|vine|grpc|google|dns|openpyxl|prompt_toolkit|hypothesis|_pytest|pytest|hatchling"
+    r"|prometheus_client|sqlparse|cffi|pycparser|aiosqlite|wcwidth|websockets|numpy/distutils"
+    r"|scipy/(signal|io|cluster|odr|datasets|fftpack)|airflow/providers/(fab|celery))(/|$)"
 )
 
 

@@ -14,7 +14,8 @@ from profile_exchange.domain.errors import CredentialsRefused, FatalError, Trans
 
 TIMEOUT_SECONDS = 30.0
 PAGE = 100
-COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+NEEDED_COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
+COMPONENTS = (*NEEDED_COMPONENTS, "triggerer")
 FINISHED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 _ENDED = frozenset({"success", "failed"})
 

@@ -126,6 +126,8 @@ def _responsiveness() -> Mapping[str, str]:
     return {
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # A task whose process was killed is noticed after a minute instead of five.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
         "DAG_PROCESSOR__PARSING_PROCESSES": "2",
     }

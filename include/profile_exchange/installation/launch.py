@@ -16,7 +16,7 @@ import httpx
 from profile_exchange.config import registry
 from profile_exchange.installation import metadata_database, record, services
 from profile_exchange.installation.airflow_api import (
-    COMPONENTS,
+    NEEDED_COMPONENTS,
     AirflowApi,
     AirflowUnavailable,
     RunState,
@@ -130,6 +130,8 @@ class Installation:
         self.api = AirflowApi(self.airflow_url, self.user, self.password)
         self._running.callback(self.api.close)
         self._wait_until_healthy()
+        for service in services.NEEDED_LATER:
+            self._start_airflow(service)
         self._introduce_partners()
         self.supervisor.ready()
 
@@ -206,9 +208,12 @@ class Installation:
         if migration:
             self._finish_migration(migration)
         self.phase("Starting Airflow")
-        for service in services.AIRFLOW_SERVICES:
-            self.supervisor.start(services.airflow(self.layout, self._airflow_environment, service))
         self._running.callback(self._stop_workers)
+        for service in services.NEEDED_AT_ONCE:
+            self._start_airflow(service)
+
+    def _start_airflow(self, service: str) -> None:
+        self.supervisor.start(services.airflow(self.layout, self._airflow_environment, service))
 
     def _start_migration(self) -> ManagedProcess | None:
         if metadata_database.is_migrated(self.server.url(metadata_database.NAME)):
@@ -267,7 +272,7 @@ class Installation:
             health = self.api.health()
         except AirflowUnavailable:
             return False
-        return all(health[component] == "healthy" for component in COMPONENTS)
+        return all(health[component] == "healthy" for component in NEEDED_COMPONENTS)
 
     def _introduce_partners(self) -> None:
         self.phase("Exchanging consumer key and secret")

@@ -10,7 +10,12 @@ from profile_exchange.installation.layout import Layout
 from profile_exchange.installation.ports import LOOPBACK
 from profile_exchange.installation.processes import Command
 
-#: In the order in which they are started. On one machine the API server reads task logs from
+#: Every process takes seconds of the processor to start. No task of ours waits for a trigger, so
+#: the triggerer starts when the others are ready, beside the first run.
+NEEDED_AT_ONCE = ("api-server", "scheduler", "dag-processor")
+NEEDED_LATER = ("triggerer",)
+
+#: On one machine the API server reads task logs from
 #: the same folder, so the log servers, which listen on every address, stay off.
 AIRFLOW_SERVICES: Mapping[str, tuple[str, ...]] = {
     "api-server": (),

@@ -1,0 +1,85 @@
+"""What the documents say is true: commands exist, examples are sound, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from profile_exchange.cli.main import COMMANDS
+from profile_exchange.config import registry
+from profile_exchange.config.settings import PROJECT_ROOT
+
+DOCUMENTS = sorted(
+    [PROJECT_ROOT / "README.md", PROJECT_ROOT / "CHANGELOG.md", *PROJECT_ROOT.glob("docs/**/*.md")]
+)
+README = (PROJECT_ROOT / "README.md").read_text()
+COMMAND = re.compile(r"(?<![\w/.-])exchange ([a-z]+)((?: [a-z]+)?)((?: --?[a-z-]+)*)")
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+def commands_in(text: str) -> set[tuple[str, str, str]]:
+    """``(command, subcommand, options)`` of every call of ``exchange`` in code."""
+    code = " \n ".join([*re.findall(r"`([^`\n]+)`", text), *(b for _, b in BLOCK.findall(text))])
+    return {(name, sub.strip(), options) for name, sub, options in COMMAND.findall(code)}
+
+
+@lru_cache
+def help_of(*words: str) -> subprocess.CompletedProcess[str]:
+    program = str(Path(sys.executable).with_name("exchange"))
+    command = [program, *words, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_and_option_in_a_document_exists(document: Path) -> None:
+    for name, sub, options in commands_in(document.read_text()):
+        words = [name, sub] if name == "credentials" and sub else [name]
+        shown = help_of(*words)
+        assert shown.returncode == 0, f"{document.name}: exchange {' '.join(words)}"
+        for option in options.split():
+            assert option in shown.stdout, f"{document.name}: exchange {name} {option}"
+
+
+def test_the_readme_names_every_command() -> None:
+    assert {name for name, _, _ in commands_in(README)} == set(COMMANDS)
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    targets = re.findall(r"^([a-z]+):", (PROJECT_ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE))
+    named |= set(re.findall(r"`make ([a-z]+)", README))
+    assert {"run", "test", "check", "bench"} <= named <= set(targets)
+
+
+def test_the_examples_are_connections_that_the_sample_tenants_can_have(tmp_path: Path) -> None:
+    for kind, body in BLOCK.findall(README):
+        if kind == "yaml":
+            found = re.match(r"# connection: ([a-z-]+)\n", body)
+            assert found, "an example says which connection it is"
+            (tmp_path / f"{found[1]}.yaml").write_text(body)
+    configuration = registry.read_all(tmp_path, PROJECT_ROOT / "include" / "tenants").check()
+    exposing, importing = (configuration.connections[n] for n in ("harbor-goods", "taylor-times"))
+    assert exposing.expose
+    assert importing.importing
+    assert set(importing.importing.source_properties) <= set(exposing.expose.readable)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in LINK.findall(document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_steps_in_the_readme_are_those_of_the_dag() -> None:
+    from profile_exchange.domain.fates import Fate, Step
+
+    shown = re.findall(r"^  ([a-z_]+) +\d+/\d+ success", README, re.MULTILINE)
+    assert shown == [step.value for step in Step]
+    assert set(re.findall(r"^│ ([a-z]+)", README, re.MULTILINE)) == {*Fate, "received"}

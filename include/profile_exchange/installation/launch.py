@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -125,6 +125,7 @@ class Installation:
         self._running.enter_context(record.held(self.layout))
         self._end_left_overs()
         self._prepare_files()
+        self._choose_ports()
         self._start_postgres()
         self._start_processes()
         self.api = AirflowApi(self.airflow_url, self.user, self.password)
@@ -176,14 +177,9 @@ class Installation:
         write_users(self.layout)
         self.configuration = registry.read_all(self.project.connections, self.project.tenants)
 
-    def _start_postgres(self) -> None:
-        self.phase("Starting PostgreSQL")
-        self.server = EmbeddedPostgres(self.layout.postgres, self.ports.postgres)
-        self._running.callback(self.server.stop)
-        self.server.start()
+    def _choose_ports(self) -> None:
         self._chosen = record.Record(
             launcher=os.getpid(),
-            postgres_port=self.server.port,
             airflow_port=keep_or_choose(
                 self.ports.airflow, self._last.airflow_port, "EXCHANGE_AIRFLOW_PORT"
             ),
@@ -191,6 +187,13 @@ class Installation:
                 self.ports.exposure, self._last.exposure_port, "EXCHANGE_EXPOSURE_PORT"
             ),
         )
+
+    def _start_postgres(self) -> None:
+        self.phase("Starting PostgreSQL")
+        self.server = EmbeddedPostgres(self.layout.postgres, self.ports.postgres)
+        self._running.callback(self.server.stop)
+        self.server.start()
+        self._chosen = replace(self._chosen, postgres_port=self.server.port)
         self.supervisor = Supervisor(self.layout, self._chosen)
         self._running.callback(self.supervisor.stop_all)
 

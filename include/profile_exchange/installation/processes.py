@@ -5,6 +5,7 @@ A session ends with everything that was forked in it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,10 @@ import psutil
 from profile_exchange.domain.errors import FatalError
 
 SHOWN_LINES = 5
+SHOWN_CHARACTERS = 160
+#: Asked a second time, Airflow's processes no longer wait: the scheduler for running tasks, which
+#: are safe to repeat, the triggerer for ten seconds in any case.
+PATIENCE_SECONDS = 2.5
 KILL_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 #: Start times are read from a clock that ticks a hundred times a second.
@@ -82,13 +87,18 @@ class ManagedProcess:
         if code:
             raise ProcessStopped(self._told(f"failed ({_how(code)})"))
 
+    def reap(self) -> None:
+        """Take note of the end of a process that was stopped; its threads may take a moment."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILL_SECONDS)
+
     def last_lines(self, lines: int = SHOWN_LINES) -> list[str]:
         """The last lines of the log that say something."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
 
     def _told(self, what: str) -> str:
-        lines = "\n".join(f"  {line}" for line in self.last_lines())
+        lines = "\n".join(f"  {line[:SHOWN_CHARACTERS]}" for line in self.last_lines())
         return f"{self.name} {what}; the end of {self.log}:\n{lines or '  (empty)'}"
 
 
@@ -97,7 +107,7 @@ def stop(processes: Iterable[ManagedProcess], seconds: float) -> None:
     stopping = list(processes)
     end_sessions([process.started for process in stopping], seconds)
     for process in stopping:
-        process.poll()
+        process.reap()
 
 
 def end_sessions(
@@ -109,11 +119,16 @@ def end_sessions(
     names may have ended long ago, and its ids be somebody else's by now.
     """
     found = _members(leaders, within)
-    for process in _asked_first(found):
-        _signal(process, signal.SIGTERM)
-    for process in _left_after(leaders, within, seconds):
-        _signal(process, signal.SIGKILL)
-    _left_after(leaders, within, KILL_SECONDS)
+    patience = min(PATIENCE_SECONDS, seconds)
+    for number, wait in (
+        (signal.SIGTERM, patience),
+        (signal.SIGTERM, seconds - patience),
+        (signal.SIGKILL, KILL_SECONDS),
+    ):
+        alive = _members(leaders, within)
+        for process in alive if number == signal.SIGKILL else _asked_first(alive):
+            _signal(process, number)
+        _wait_until_gone(leaders, within, wait)
     return len(found)
 
 
@@ -127,13 +142,12 @@ def _asked_first(found: Sequence[psutil.Process]) -> list[psutil.Process]:
     ]
 
 
-def _left_after(
+def _wait_until_gone(
     leaders: Sequence[StartedProcess], within: Path | None, seconds: float
-) -> list[psutil.Process]:
+) -> None:
     deadline = time.monotonic() + seconds
-    while (alive := _members(leaders, within)) and time.monotonic() < deadline:
+    while _members(leaders, within) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-    return alive
 
 
 def _members(leaders: Sequence[StartedProcess], within: Path | None) -> list[psutil.Process]:

@@ -19,7 +19,7 @@ from profile_exchange.installation.processes import (
     stop,
 )
 
-STOP_SECONDS = 20.0
+STOP_SECONDS = 12.0
 _POLL_SECONDS = 0.1
 
 

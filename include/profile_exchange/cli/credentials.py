@@ -1,0 +1,111 @@
+"""``exchange credentials``: with what a partner reads one of our tenants."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from profile_exchange.cli.configured import store_url_of
+from profile_exchange.config import registry
+from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.tenants.postgres import credentials as store
+
+if TYPE_CHECKING:
+    from profile_exchange.domain.connection import Connection
+
+app = typer.Typer(
+    help="Consumer keys and secrets of those that read our tenants.", no_args_is_help=True
+)
+
+ConnectionId = Annotated[
+    str, typer.Argument(metavar="CONNECTION", help="Id of a connection that exposes.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def issue(connection: ConnectionId, *, as_json: Json = False) -> None:
+    """Make a consumer key and secret, and show the secret this once."""
+    found = _exposing(connection)
+    issued = store.issue(store_url_of(found), found.id, now=_now())
+    _show(found, issued, as_json=as_json)
+
+
+@app.command("list")
+def list_(connection: ConnectionId) -> None:
+    """List a connection's consumer keys, the newest first."""
+    found = _exposing(connection)
+    now = _now()
+    known = store.list_credentials(store_url_of(found), found.id)
+    if not known:
+        typer.echo(f"None yet: make one with `exchange credentials issue {found.id}`.", err=True)
+    for each in known:
+        ends = f", until {_minute(each.expires_at)}" if each.expires_at else ""
+        typer.echo(f"{each.key}  {each.state(now)}  issued {_minute(each.issued_at)}{ends}")
+
+
+@app.command()
+def rotate(
+    connection: ConnectionId,
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, max=24 * 90, help="Hours that the old keys still work.")
+    ] = 24.0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Make a new consumer key and secret, and let the old keys end after a while.
+
+    An old key that would end sooner anyway still does.
+    """
+    found = _exposing(connection)
+    overlap = timedelta(hours=overlap_hours)
+    issued = store.rotate(store_url_of(found), found.id, now=_now(), overlap=overlap)
+    _show(found, issued, as_json=as_json)
+
+
+@app.command()
+def revoke(
+    connection: ConnectionId,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The consumer key to end.")],
+) -> None:
+    """End a consumer key and every token got with it, at once."""
+    found = _exposing(connection)
+    store.revoke(store_url_of(found), found.id, key, now=_now())
+    typer.echo(f"Consumer key {key} and its tokens have ended.")
+
+
+def _exposing(connection_id: str) -> Connection:
+    found = registry.connection(connection_id)
+    if found.expose is None:
+        raise ConfigurationError(
+            f"Connection {connection_id} only imports, so nobody reads with it: name a "
+            "connection with an expose goal."
+        )
+    return found
+
+
+def _show(connection: Connection, issued: store.IssuedCredential, *, as_json: bool) -> None:
+    host = registry.tenant(connection.tenant).host
+    if as_json:
+        shown = {"host": host, "consumer_key": issued.key, "consumer_secret": issued.secret}
+        typer.echo(json.dumps(shown))
+        return
+    typer.echo(f"Host name:       {host}")
+    typer.echo(f"Consumer key:    {issued.key}")
+    typer.echo(f"Consumer secret: {issued.secret}")
+    typer.echo(
+        f"The secret is not kept and not shown again: hand it to {connection.partner.name} "
+        "in a safe way.",
+        err=True,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _minute(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,6 +1,6 @@
 """Join: which of our profiles each received profile is (SEMANTICS, Matching).
 
-One statement decides for every profile at once. Without links a profile matches the one of
+Set by set, for all profiles at once. Without links a profile matches the one of
 ours with its id. With links, each alternative proposes the profiles of ours that agree on all
 its identifier pairs; the first alternative that proposes exactly one decides, one that
 proposes several is discarded, and a profile for which only discarded ones are left is
@@ -12,17 +12,20 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     BigInteger,
     Boolean,
     ColumnElement,
+    FromClause,
+    Insert,
     Select,
-    SmallInteger,
+    Subquery,
+    Table,
     Text,
     and_,
     case,
     cast,
     delete,
+    exists,
     false,
     func,
     insert,
@@ -30,11 +33,13 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     true,
     union_all,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import UUID, aggregate_order_by, array
+from sqlalchemy.dialects.postgresql import UUID, array, distinct_on
+from sqlalchemy.schema import CreateTableAs, DropTable
 
 from profile_exchange.domain.connection import IdentifierPair, Link, Unmatched
 from profile_exchange.domain.fates import Fate, Reason
@@ -56,7 +61,8 @@ REASONS = (
 )
 
 _MATCHED = "matched"
-_WHOLE_NUMBER = r"^[0-9]{1,15}$"
+_DIGITS = "0123456789"
+_MAX_DIGITS = 15
 
 
 def join(run: Run) -> dict[str, int]:
@@ -65,11 +71,11 @@ def join(run: Run) -> dict[str, int]:
         return {}
     tables = run.staging
     with store_errors(run.store_url), run.engine.begin() as database:
-        analyze(database, tables.staged)
+        analyze(database, tables.staged, "profile_id", "segment")
         take_back(database, tables, REASONS)
         database.execute(delete(tables.matched))
-        database.execute(_statement(run))
-        analyze(database, tables.matched)
+        _decide(database, run)
+        analyze(database, tables.matched, "profile_id", "target_id")
         return {_MATCHED: _count_matched(database, run), **counts_by_reason(database, tables)}
 
 
@@ -77,153 +83,131 @@ def _count_matched(database: Database, run: Run) -> int:
     return int(database.execute(select(func.count()).select_from(run.staging.matched)).scalar_one())
 
 
-def _statement(run: Run) -> Any:
+def _decide(database: Database, run: Run) -> None:
     """Insert the matched profiles into ``matched``, all others with their fate into ``fate``."""
-    tables = run.staging
-    resolved = _ranked(_by_links(run) if run.goal.links else _by_profile_id(run))
-    columns = [column.name for column in tables.matched.columns]
-    rows = select(*(resolved.c[name] for name in columns)).where(resolved.c.outcome == _MATCHED)
-    matched = insert(tables.matched).from_select(columns, rows).cte("went_on")
-    others = select(resolved.c.profile_id, resolved.c.fate, resolved.c.outcome).where(
-        resolved.c.outcome != _MATCHED
-    )
-    fates = insert(tables.fate).from_select(["profile_id", "fate", "reason"], others)
-    return fates.add_cte(matched)
+    # The planner takes the values of JSON lists for a few different ones, and would look each
+    # of them up in the index in the hope of meeting it again.
+    database.execute(text("set local enable_memoize = off"))
+    decide = CreateTableAs(_proposed(run), "proposed", temporary=True)
+    database.execute(decide)
+    database.execute(_matched(run, decide.table))
+    database.execute(_settled_here(run, decide.table))
+    database.execute(DropTable(decide.table))
 
 
-def _received(run: Run) -> CTE:
-    """Each received profile once, with the first segment that it came in."""
+def _proposed(run: Run) -> Select[Any]:
+    """Each received profile once, as its first segment shows it: what it matches, or why not."""
     staged = run.staging.staged
-    query = (
-        select(staged.c.profile_id, func.min(staged.c.segment).label("segment"))
+    query = _by_links(run) if run.goal.links else _by_profile_id(run)
+    return (
+        query.ext(distinct_on(staged.c.profile_id))
         .where(~settled(run.staging, staged))
-        .group_by(staged.c.profile_id)
+        .order_by(staged.c.profile_id, staged.c.segment)
     )
-    return query.cte("received").prefix_with("materialized", dialect="postgresql")
-
-
-def _rows(run: Run, received: CTE) -> Any:
-    """The staged row that stands for each received profile."""
-    staged = run.staging.staged
-    same = and_(
-        staged.c.profile_id == received.c.profile_id, staged.c.segment == received.c.segment
-    )
-    return staged.join(received, same)
 
 
 def _modified(run: Run) -> ColumnElement[int]:
     """When the other tenant last modified a profile, in epoch milliseconds; null if unknown."""
     told = run.staging.staged.c.properties[LAST_MODIFIED_DATE][0].astext
-    return case((told.regexp_match(_WHOLE_NUMBER), cast(told, BigInteger)), else_=None)
+    # A regular expression would cost more than all the rest of the row.
+    only_digits = func.translate(told, _DIGITS, "") == ""
+    is_number = and_(only_digits, func.length(told).between(1, _MAX_DIGITS))
+    return case((is_number, cast(told, BigInteger)), else_=None)
 
 
-def _by_profile_id(run: Run) -> CTE:
+def _by_profile_id(run: Run) -> Select[Any]:
     staged = run.staging.staged
-    received = _received(run)
     visited = func.coalesce(profile.c.properties[VISITED_CHANNEL][0].astext, "") != ""
     outcome = case(
         (profile.c.id.is_(None), Reason.NO_MATCH.value),
         (~visited, Reason.NO_VISITED_CHANNEL.value),
         else_=_MATCHED,
     )
-    return (
-        select(
-            staged.c.profile_id,
-            staged.c.segment,
-            profile.c.id.label("target_id"),
-            literal(False, Boolean).label("is_new"),
-            _modified(run).label("modified"),
-            outcome.label("outcome"),
-            cast(None, Text).label("person"),
-        )
-        .select_from(_rows(run, received).outerjoin(profile, profile.c.id == staged.c.profile_id))
-        .cte("proposed")
-    )
+    return select(
+        staged.c.profile_id,
+        staged.c.segment,
+        profile.c.id.label("target_id"),
+        literal(False, Boolean).label("is_new"),
+        _modified(run).label("modified"),
+        outcome.label("outcome"),
+        cast(None, Text).label("person"),
+    ).select_from(staged.outerjoin(profile, profile.c.id == staged.c.profile_id))
 
 
-def _by_links(run: Run) -> CTE:
+def _by_links(run: Run) -> Select[Any]:
     staged = run.staging.staged
-    received = _received(run)
-    proposals = _proposals(run, received)
+    rows: FromClause = staged
+    alternatives = [_alternative(run, number, link) for number, link in enumerate(run.goal.links)]
+    for alternative in alternatives:
+        rows = rows.outerjoin(alternative, _same_row(alternative, staged))
+    target = func.coalesce(*(case((a.c.proposed == 1, a.c.target_id)) for a in alternatives), None)
+    several = or_(false(), *(func.coalesce(a.c.proposed > 1, False) for a in alternatives))
     creates = run.goal.unmatched is Unmatched.CREATE
     person = _person(run) if creates else cast(None, Text)
-    target = proposals.c.target_id
-    is_new = and_(target.is_(None), proposals.c.several.isnot(True), person.isnot(None))
+    is_new = and_(target.is_(None), ~several, person.isnot(None))
     outcome = case(
         (target.isnot(None), _MATCHED),
-        (proposals.c.several.is_(True), Reason.SEVERAL_MATCHES.value),
+        (several, Reason.SEVERAL_MATCHES.value),
         (is_new, _MATCHED),
         (~_has_identifiers(run), Reason.NO_IDENTIFIER.value),
         else_=Reason.NO_MATCH.value,
     )
-    rows = _rows(run, received).outerjoin(proposals, proposals.c.profile_id == staged.c.profile_id)
+    return select(
+        staged.c.profile_id,
+        staged.c.segment,
+        func.coalesce(target, case((is_new, _new_id(run)))).label("target_id"),
+        is_new.label("is_new"),
+        _modified(run).label("modified"),
+        outcome.label("outcome"),
+        person.label("person"),
+    ).select_from(rows)
+
+
+def _same_row(rows: FromClause, staged: FromClause) -> ColumnElement[bool]:
+    return and_(rows.c.profile_id == staged.c.profile_id, rows.c.segment == staged.c.segment)
+
+
+def _alternative(run: Run, number: int, link: Link) -> Subquery:
+    """For each staged row that agrees with any of ours on every pair: how many, and one of them."""
+    pairs = [_pair(run, pair) for pair in link]
+    agreed = (intersect(*pairs) if len(pairs) > 1 else pairs[0]).subquery()
     return (
-        select(
-            staged.c.profile_id,
-            staged.c.segment,
-            func.coalesce(target, case((is_new, _new_id(run)))).label("target_id"),
-            func.coalesce(is_new, false()).label("is_new"),
-            _modified(run).label("modified"),
-            outcome.label("outcome"),
-            person.label("person"),
-        )
-        .select_from(rows)
-        .cte("proposed")
-    )
-
-
-def _proposals(run: Run, received: CTE) -> Any:
-    """For each profile that any alternative proposes something for: what was decided."""
-    alternatives = [_agreeing(run, received, n, link) for n, link in enumerate(run.goal.links)]
-    agreed = union_all(*alternatives).subquery("agreed")
-    per_alternative = (
         select(
             agreed.c.profile_id,
-            agreed.c.alternative,
-            func.count().label("proposed"),
+            agreed.c.segment,
+            func.count(agreed.c.target_id.distinct()).label("proposed"),
             func.array_agg(agreed.c.target_id)[1].label("target_id"),
         )
-        .group_by(agreed.c.profile_id, agreed.c.alternative)
-        .subquery("per_alternative")
-    )
-    first = func.array_agg(
-        aggregate_order_by(per_alternative.c.target_id, per_alternative.c.alternative)
-    ).filter(per_alternative.c.proposed == 1)
-    return (
-        select(
-            per_alternative.c.profile_id,
-            first[1].label("target_id"),
-            func.bool_or(per_alternative.c.proposed > 1).label("several"),
-        )
-        .group_by(per_alternative.c.profile_id)
-        .subquery("decided")
+        .group_by(agreed.c.profile_id, agreed.c.segment)
+        .subquery(f"alternative_{number}")
     )
 
 
-def _agreeing(run: Run, received: CTE, number: int, link: Link) -> Select[Any]:
-    """The profiles of ours that agree with a received one on every pair of an alternative."""
-    pairs = [_pair(run, received, pair) for pair in link]
-    agreed = pairs[0] if len(pairs) == 1 else select(intersect(*pairs).subquery())
-    both = agreed.subquery(f"alternative_{number}")
-    return select(
-        both.c.profile_id,
-        cast(literal(number), SmallInteger).label("alternative"),
-        both.c.target_id,
-    )
+def _pair(run: Run, pair: IdentifierPair) -> Select[Any]:
+    """``(profile_id, segment, target_id)`` of all that agree on one identifier.
 
-
-def _pair(run: Run, received: CTE, pair: IdentifierPair) -> Select[Any]:
-    staged = run.staging.staged
-    values = values_of(staged.c.properties[pair.theirs])
+    What identifies nobody is not stored as ours (`store.identifiers`), and so agrees with none.
+    """
+    theirs = _compared(run, pair)
     ours = profile_identifier.alias()
-    compared = normalised(values.c.value, run.plan.identifier_types[pair.ours])
-    return (
-        select(staged.c.profile_id, ours.c.profile_id.label("target_id"))
-        .distinct()
-        .select_from(_rows(run, received).join(values, true()))
-        .join(ours, and_(ours.c.property_id == pair.ours, ours.c.value == compared))
-        .where(is_identifier(compared))
-    )
+    agrees = and_(ours.c.property_id == pair.ours, ours.c.value == theirs.c.value)
+    columns = (theirs.c.profile_id, theirs.c.segment, ours.c.profile_id.label("target_id"))
+    return select(*columns).join_from(theirs, ours, agrees)
+
+
+def _compared(run: Run, pair: IdentifierPair) -> Subquery:
+    """The values of one of their identifiers as they are compared, a row for each."""
+    staged, filter_type = run.staging.staged, run.plan.identifier_types[pair.ours]
+    row = (staged.c.profile_id, staged.c.segment)
+    values = staged.c.properties[pair.theirs]
+    each = values_of(values)
+    # Nearly every list has one value; only the others pay for being taken apart.
+    one = select(*row, normalised(values[0].astext, filter_type).label("value"))
+    several = select(*row, normalised(each.c.value, filter_type)).join_from(staged, each, true())
+    return union_all(
+        one.where(func.jsonb_array_length(values) == 1),
+        several.where(func.jsonb_array_length(values) > 1),
+    ).subquery()
 
 
 def _has_identifiers(run: Run) -> ColumnElement[bool]:
@@ -263,24 +247,37 @@ def _new_id(run: Run) -> ColumnElement[Any]:
     return cast(func.md5(text), UUID(as_uuid=True))
 
 
-def _ranked(proposed: CTE) -> CTE:
-    """Decide between received profiles that are the same one of ours: the last modified goes on."""
-    same = case((proposed.c.is_new, proposed.c.person), else_=cast(proposed.c.target_id, Text))
-    latest_first = [proposed.c.modified.desc().nulls_last(), proposed.c.profile_id]
-    place = func.row_number().over(
-        partition_by=[proposed.c.outcome == _MATCHED, proposed.c.is_new, same],
-        order_by=latest_first,
+def _matched(run: Run, proposed: Table) -> Insert:
+    """Of received profiles that are the same one of ours, the one modified last goes on."""
+    same: ColumnElement[Any] = proposed.c.target_id
+    if run.goal.unmatched is Unmatched.CREATE:
+        same = case((proposed.c.is_new, proposed.c.person), else_=cast(same, Text))
+    columns = [column.name for column in run.staging.matched.columns]
+    rows = (
+        select(*(proposed.c[name] for name in columns))
+        .ext(distinct_on(proposed.c.is_new, same))
+        .where(proposed.c.outcome == _MATCHED)
+        .order_by(
+            proposed.c.is_new, same, proposed.c.modified.desc().nulls_last(), proposed.c.profile_id
+        )
     )
-    ranked = select(proposed, place.label("place")).subquery("ranked")
-    outcome = case(
-        (and_(ranked.c.outcome == _MATCHED, ranked.c.place > 1), Reason.OLDER_DUPLICATE.value),
-        else_=ranked.c.outcome,
-    ).label("outcome")
+    return insert(run.staging.matched).from_select(columns, rows)
+
+
+def _settled_here(run: Run, proposed: Table) -> Insert:
+    """Everybody else, with fate and reason, in the order of ids, which indexes like."""
+    matched = run.staging.matched
+    went_on = exists().where(matched.c.profile_id == proposed.c.profile_id)
+    reason = case(
+        (proposed.c.outcome == _MATCHED, Reason.OLDER_DUPLICATE.value), else_=proposed.c.outcome
+    )
     fates = {
         Reason.OLDER_DUPLICATE.value: Fate.SUPERSEDED.value,
         Reason.SEVERAL_MATCHES.value: Fate.AMBIGUOUS.value,
         Reason.NO_VISITED_CHANNEL.value: Fate.WITHHELD.value,
     }
-    fate = case(fates, value=outcome, else_=Fate.UNMATCHED.value).label("fate")
-    kept = [ranked.c[name] for name in ("profile_id", "segment", "target_id", "is_new")]
-    return select(*kept, outcome, fate).cte("resolved")
+    fate = case(fates, value=reason, else_=Fate.UNMATCHED.value)
+    rows = (
+        select(proposed.c.profile_id, fate, reason).where(~went_on).order_by(proposed.c.profile_id)
+    )
+    return insert(run.staging.fate).from_select(["profile_id", "fate", "reason"], rows)

@@ -93,13 +93,20 @@ def check_machine() -> None:
 def make_venv() -> None:
     """An environment with uv in it, with the help of the pip that is there or of its own."""
     with pinned("uv") as requirement:
-        install = ("install", "--quiet", "--require-hashes", "--requirement", str(requirement))
+        install = ("install", "--quiet", "--force-reinstall", "--require-hashes")
+        install = (*install, "--requirement", str(requirement))
         if importlib.util.find_spec("pip"):
-            run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV))
+            run(sys.executable, "-m", "venv", *clear(), "--without-pip", str(VENV))
             if succeeds(sys.executable, "-m", "pip", "--python", str(PYTHON), *install):
                 return
-        run(sys.executable, "-m", "venv", "--clear", str(VENV))
+        run(sys.executable, "-m", "venv", *clear(), str(VENV))
         run(str(PYTHON), "-m", "pip", *install)
+
+
+def clear() -> tuple[str, ...]:
+    """What makes venv start over, where the last one is broken or of another Python."""
+    same = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+    return () if succeeds(str(PYTHON), "-c", same) else ("--clear",)
 
 
 @contextmanager
@@ -136,8 +143,11 @@ def run(*command: str) -> None:
 
 
 def succeeds(*command: str) -> bool:
-    """Whether a command did what it should; what it says is of no interest."""
-    return not subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode
+    """Whether a command is there and did what it should; what it says is of no interest."""
+    try:
+        return not subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode
+    except OSError:
+        return False
 
 
 @contextmanager

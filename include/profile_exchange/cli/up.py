@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SAMPLE_CONNECTION = "taylor-times"
 RUN_FAILED = 1
 _WATCH_SECONDS = 0.5
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(
@@ -83,9 +84,15 @@ def _installation(ports: Ports, profiles: int, phase: Callable[[str], None]) -> 
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """A service manager's stop and a closed terminal do what Ctrl-C does."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, _interrupt) for number in numbers}
+    """A service manager's stop and a closed terminal do what Ctrl-C does.
+
+    A script's background command starts with Ctrl-C ignored; it is to be stopped all the same.
+    A hang-up that was to be ignored, as by nohup, still is.
+    """
+    before = {number: signal.getsignal(number) for number in _STOPPING}
+    for number, handler in before.items():
+        if number != signal.SIGHUP or handler != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         yield
     finally:
@@ -103,7 +110,7 @@ def _stopped_at_the_end(installation: Installation, phases: Phases) -> Iterator[
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _STOPPING:
             signal.signal(number, signal.SIG_IGN)
         phases.leave()
         installation.stop()

@@ -96,16 +96,12 @@ def test_all_task_instances_are_read_however_many_pages_they_take() -> None:
 
 def test_a_run_is_followed_to_its_end_and_asked_for_only_then() -> None:
     states = iter(["running"])
-    script = Scripted(
-        taskInstances=lambda _: httpx.Response(
-            200,
-            json={
-                "task_instances": [{"task_id": "a", "map_index": -1, "state": next(states, "success")}],
-                "total_entries": 1,
-            },
-        ),
-        r1=httpx.Response(200, json={"state": "success"}),
-    )
+
+    def instances(request: httpx.Request) -> httpx.Response:
+        row = {"task_id": "a", "map_index": -1, "state": next(states, "success")}
+        return httpx.Response(200, json={"task_instances": [row], "total_entries": 1})
+
+    script = Scripted(taskInstances=instances, r1=httpx.Response(200, json={"state": "success"}))
     seen = list(api(script).follow("x", "r1", every=0))
     assert seen == [
         RunState("r1", "running", (TaskState("a", -1, "running"),)),

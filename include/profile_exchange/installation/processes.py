@@ -20,8 +20,8 @@ from profile_exchange.domain.errors import FatalError
 
 SHOWN_LINES = 5
 SHOWN_CHARACTERS = 160
-#: Asked a second time, Airflow's processes no longer wait: the scheduler for running tasks, which
-#: are safe to repeat, the triggerer for ten seconds in any case.
+#: Asked a second time, Airflow's scheduler no longer waits for running tasks. They are safe to
+#: repeat, and a person waits.
 PATIENCE_SECONDS = 2.5
 KILL_SECONDS = 5.0
 _POLL_SECONDS = 0.05
@@ -100,6 +100,12 @@ class ManagedProcess:
     def _told(self, what: str) -> str:
         lines = "\n".join(f"  {line[:SHOWN_CHARACTERS]}" for line in self.last_lines())
         return f"{self.name} {what}; the end of {self.log}:\n{lines or '  (empty)'}"
+
+
+def ask(processes: Iterable[ManagedProcess]) -> None:
+    """Ask processes to end, and wait for none of them."""
+    for member in _asked_first(_members([process.started for process in processes], None)):
+        _signal(member, signal.SIGTERM)
 
 
 def stop(processes: Iterable[ManagedProcess], seconds: float) -> None:

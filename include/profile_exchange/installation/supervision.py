@@ -15,6 +15,7 @@ from profile_exchange.installation.processes import (
     Command,
     ManagedProcess,
     StartedProcess,
+    ask,
     end_sessions,
     stop,
 )
@@ -69,10 +70,15 @@ class Supervisor:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def stop(self, names: Iterable[str]) -> None:
-        """Stop some of the processes, all of them at once."""
+    def ask(self, name: str) -> None:
+        """Ask a process to end, and do not wait for it."""
+        if name in self._processes:
+            ask([self._processes[name]])
+
+    def stop(self, names: Iterable[str], seconds: float = STOP_SECONDS) -> None:
+        """Stop some of the processes, all of them at once, in ``seconds`` at most."""
         found = [self._processes.pop(name) for name in names if name in self._processes]
-        stop(found, STOP_SECONDS)
+        stop(found, seconds)
 
     def stop_all(self) -> None:
         """Stop what is left, also a process that a signal kept from being noted."""

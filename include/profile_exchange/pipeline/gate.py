@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from profile_exchange.domain.connection import Limits
 from profile_exchange.domain.errors import LimitExceeded
-from profile_exchange.domain.fates import Fate
+from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange, parts_for
 from profile_exchange.pipeline.runs import SUCCEEDED, Run
 from profile_exchange.pipeline.settling import counts_by_fate
@@ -69,8 +69,14 @@ def check_limits(limits: Limits, received: int, rejected: int, last_received: in
 def received_profiles(database: Database, run: Run) -> int:
     """How many different profiles the run received, counted on what was pulled."""
     staged, fate = run.staging.staged, run.staging.fate
-    ids = select(staged.c.profile_id).union(select(fate.c.profile_id)).subquery("received")
-    return int(database.execute(select(func.count()).select_from(ids)).scalar_one())
+    readable = select(func.count(staged.c.profile_id.distinct()))
+    staged_too = exists().where(staged.c.profile_id == fate.c.profile_id)
+    malformed = (
+        select(func.count())
+        .where(fate.c.reason == Reason.MALFORMED_PROFILE.value, ~staged_too)
+        .select_from(fate)
+    )
+    return sum(int(database.execute(query).scalar_one()) for query in (readable, malformed))
 
 
 def _mapped(database: Database, run: Run) -> int:

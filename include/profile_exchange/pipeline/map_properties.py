@@ -39,6 +39,7 @@ from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.database import rows_written, store_errors
 from profile_exchange.store.json_lists import values_of
+from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import quarantine
 
@@ -62,7 +63,7 @@ def map_properties(run: Run, now: datetime) -> dict[str, int]:
         rejected = _reject_wrong_types(database, run, now)
         database.execute(delete(tables.mapped))
         mapped = rows_written(database, _statement(run))
-        analyze(database, tables.mapped)
+        analyze(database, tables.mapped, "profile_id", "target_id")
     return {"mapped": mapped, "rejected": rejected}
 
 
@@ -95,10 +96,7 @@ def _gathered(run: Run, mappings: Sequence[PropertyMapping]) -> ColumnElement[An
     """``{target: values}`` of the mappings of one strategy; absent sources are left out."""
     if not mappings:
         return cast(null(), JSONB)
-    pairs: list[ColumnElement[Any]] = []
-    for mapping in mappings:
-        pairs.extend([cast(literal(mapping.target), Text), _restricted(run, mapping)])
-    return func.jsonb_strip_nulls(func.jsonb_build_object(*pairs))
+    return object_of({mapping.target: _restricted(run, mapping) for mapping in mappings})
 
 
 def _restricted(run: Run, mapping: PropertyMapping) -> ColumnElement[Any]:

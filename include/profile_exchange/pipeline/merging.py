@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.properties import VALUE_PATTERNS, FilterType
 from profile_exchange.store.json_lists import numbered_values_of
+from profile_exchange.store.json_objects import object_of
 
 _EMPTY = cast(literal("{}"), JSONB)
 _NO_VALUES = cast(literal("[]"), JSONB)
@@ -47,27 +48,42 @@ def merged(
     (`map_properties.COLUMN_OF`), and ``contributions`` holds, for each summed target, the
     outer-joined contribution of the same source profile.
     """
-    after = before
-    if _of(mappings, Strategy.SET_IF_EMPTY):
-        after = _coalesced(mapped.c.defaults).concat(after)
-    if _of(mappings, Strategy.SET):
-        after = after.concat(_coalesced(mapped.c.replacements))
-    for mapping in _of(mappings, Strategy.ADD):
-        after = after.concat(_added(before, mapped.c.additions, mapping.target))
-    for mapping in _of(mappings, Strategy.SUM):
-        contribution = contributions[mapping.target]
-        after = after.concat(_summed(before, mapped.c.sums, mapping.target, contribution))
+    changes = _changes(before, mapped, mappings, contributions)
+    after = before if changes is None else before.op("||")(changes)
     if removals := _of(mappings, Strategy.REMOVE):
         after = _removed(before, after, mapped.c.removals, [m.target for m in removals])
     return after
 
 
+def _changes(
+    before: Json,
+    mapped: FromClause,
+    mappings: Sequence[PropertyMapping],
+    contributions: Mapping[str, FromClause],
+) -> Json | None:
+    """``{target: new values}`` of what changes, so that the many other properties are copied once.
+
+    None if no mapping sets anything. A new value that is null stays out.
+    """
+    values: dict[str, Json] = {}
+    for mapping in mappings:
+        target = mapping.target
+        match mapping.strategy:
+            case Strategy.SET_IF_EMPTY:
+                values[target] = _defaulted(before, mapped.c.defaults, target)
+            case Strategy.ADD:
+                values[target] = _added(before, mapped.c.additions, target)
+            case Strategy.SUM:
+                values[target] = _summed(before, mapped.c.sums, target, contributions[target])
+    changes = object_of(values) if values else None
+    if not _of(mappings, Strategy.SET):
+        return changes
+    replacements = func.coalesce(mapped.c.replacements, _EMPTY)
+    return replacements if changes is None else changes.op("||")(replacements)
+
+
 def _of(mappings: Sequence[PropertyMapping], strategy: Strategy) -> list[PropertyMapping]:
     return [mapping for mapping in mappings if mapping.strategy is strategy]
-
-
-def _coalesced(column: Json) -> Json:
-    return func.coalesce(column, _EMPTY)
 
 
 def _at(properties: Json, key: str) -> Json:
@@ -78,8 +94,8 @@ def _has(properties: Json, key: str) -> ColumnElement[bool]:
     return func.coalesce(func.jsonb_exists(properties, key), False)
 
 
-def _object(key: str, value: Json) -> Json:
-    return func.jsonb_build_object(cast(literal(key), Text), value)
+def _defaulted(before: Json, defaults: Json, target: str) -> Json:
+    return case((not_(_has(before, target)), _at(defaults, target)), else_=None)
 
 
 def _added(before: Json, additions: Json, target: str) -> Json:
@@ -87,15 +103,17 @@ def _added(before: Json, additions: Json, target: str) -> Json:
     present, incoming = func.coalesce(_at(before, target), _NO_VALUES), _at(additions, target)
     each, again = numbered_values_of(incoming), numbered_values_of(incoming)
     first = select(func.min(again.c.place)).where(again.c.value == each.c.value).scalar_subquery()
-    added = (
+    new = (
         select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
         .where(not_(_contains(present, each.c.value)), each.c.place == first)
         .scalar_subquery()
     )
     return case(
-        (not_(_has(additions, target)), _EMPTY),
-        (_contains(present, incoming), _EMPTY),
-        else_=_object(target, present.op("||")(added)),
+        (incoming.is_(None), None),
+        (_contains(present, incoming), None),
+        # One value that is not there is all that is new; only longer lists are taken apart.
+        (func.jsonb_array_length(incoming) == 1, present.op("||")(incoming)),
+        else_=present.op("||")(new),
     )
 
 
@@ -115,7 +133,7 @@ def _removed(before: Json, after: Json, removals: Json, targets: Sequence[str]) 
             .where(not_(_contains(_at(removals, target), each.c.value)))
             .scalar_subquery()
         )
-        kept = func.jsonb_strip_nulls(_object(target, left))
+        kept = object_of({target: left})
         key = cast(literal([target]), ARRAY(Text))
         applies = and_(_has(removals, target), _has(before, target))
         after = case((applies, after.op("-")(key).op("||")(kept)), else_=after)
@@ -132,9 +150,8 @@ def _summed(before: Json, sums: Json, target: str, contribution: FromClause) -> 
     amount = cast(sums.op("->>", return_type=Text())(cast(literal(target), Text)), Numeric)
     more = amount - func.coalesce(contribution.c.amount, 0)
     total = cast(func.trim_scale(number + more), Text)
-    stays = and_(more == 0, present.isnot(None))
     return case(
-        (not_(_has(sums, target)), _EMPTY),
-        (stays, _EMPTY),
-        else_=_object(target, func.jsonb_build_array(total)),
+        (amount.is_(None), None),
+        (and_(more == 0, present.isnot(None)), None),
+        else_=func.jsonb_build_array(total),
     )

@@ -42,7 +42,12 @@ def settle(
     database: Database, staging: Staging, profiles: FromClause, fate: Fate, reason: Reason
 ) -> int:
     """Give every profile of a query (column ``profile_id``) one fate. Returns how many."""
-    rows = select(profiles.c.profile_id, _text(fate), _text(reason)).select_from(profiles)
+    rows = (
+        select(profiles.c.profile_id, _text(fate), _text(reason))
+        .select_from(profiles)
+        # In the order of the index, which then grows at a few places instead of everywhere.
+        .order_by(profiles.c.profile_id)
+    )
     return rows_written(database, insert(staging.fate).from_select(_columns(staging.fate), rows))
 
 

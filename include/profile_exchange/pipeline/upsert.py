@@ -27,12 +27,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, Insert
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from profile_exchange.domain.connection import Strategy
+from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
@@ -60,22 +60,33 @@ def _lost_a_race(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in LOST_RACES
 
 
+def upsert(run: Run, package: IdRange, now: datetime) -> Written:
+    """Write one package and its ledger entry, unless that has been done."""
+    if run.finished:
+        return Written(0, 0, 0, 0)
+    with store_errors(run.store_url):
+        # New target properties come first, in a transaction of their own: packages would
+        # otherwise wait for each other's, and be written one after the other.
+        with run.engine.begin() as database:
+            if done := _already_written(database, run, package):
+                return done
+            hold_pen(database, run)
+            prepare_targets(database, run, now)
+        return _write(run, package, now)
+
+
 @retry(
     retry=retry_if_exception(_lost_a_race),
     wait=wait_random_exponential(multiplier=0.05, max=2),
     stop=stop_after_attempt(12),
     reraise=True,
 )
-def upsert(run: Run, package: IdRange, now: datetime) -> Written:
-    """Write one package and its ledger entry, unless that has been done."""
-    if run.finished:
-        return Written(0, 0, 0, 0)
+def _write(run: Run, package: IdRange, now: datetime) -> Written:
     engine = run.engine.execution_options(isolation_level="REPEATABLE READ")
-    with store_errors(run.store_url), engine.begin() as database:
+    with engine.begin() as database:
         if done := _already_written(database, run, package):
             return done
         hold_pen(database, run)
-        prepare_targets(database, run, now)
         _withhold_withdrawn(database, run, package)
         created = _create(database, run, package, now)
         modified = _modify(database, run, package, now)
@@ -150,19 +161,25 @@ def _modify(database: Database, run: Run, package: IdRange, now: datetime) -> in
 
 def _contributions(run: Run, mapped: Subquery) -> dict[str, tuple[FromClause, ColumnElement[bool]]]:
     """For each summed target: the last contribution of the same source profile, and its join."""
-    found: dict[str, tuple[FromClause, ColumnElement[bool]]] = {}
-    for mapping in run.goal.mappings:
-        if mapping.strategy is Strategy.SUM:
-            last = tables.contribution.alias()
-            same = and_(
-                last.c.connection == run.connection.id,
-                last.c.property_id == mapping.target,
-                last.c.source_property == mapping.source,
-                last.c.source_id == mapped.c.profile_id,
-                last.c.target_id == mapped.c.target_id,
-            )
-            found[mapping.target] = (last, same)
-    return found
+    return {
+        mapping.target: _last_contribution(run, mapped, mapping)
+        for mapping in run.goal.mappings
+        if mapping.strategy is Strategy.SUM
+    }
+
+
+def _last_contribution(
+    run: Run, mapped: FromClause, mapping: PropertyMapping
+) -> tuple[FromClause, ColumnElement[bool]]:
+    last = tables.contribution.alias()
+    same = and_(
+        last.c.connection == run.connection.id,
+        last.c.property_id == mapping.target,
+        last.c.source_property == mapping.source,
+        last.c.source_id == mapped.c.profile_id,
+        last.c.target_id == mapped.c.target_id,
+    )
+    return last, same
 
 
 def _leave(database: Database, run: Run, package: IdRange) -> int:
@@ -254,38 +271,39 @@ def _identify(database: Database, run: Run, package: IdRange) -> None:
 
 def _remember_contributions(database: Database, run: Run, package: IdRange) -> None:
     """Remember what each source profile has contributed, for the difference next time."""
-    mapped, fate = run.staging.mapped, run.staging.fate
-    counted = [Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value]
     for mapping in run.goal.mappings:
-        if mapping.strategy is not Strategy.SUM:
-            continue
-        amount = mapped.c.sums.op("->>", return_type=Text())(cast(literal(mapping.target), Text))
-        rows = (
-            select(
-                literal(run.connection.id),
-                literal(mapping.target),
-                mapped.c.profile_id,
-                literal(mapping.source),
-                mapped.c.target_id,
-                cast(amount, Numeric),
-            )
-            .join_from(mapped, fate, fate.c.profile_id == mapped.c.profile_id)
-            .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(counted))
-            .where(amount.isnot(None))
+        if mapping.strategy is Strategy.SUM:
+            database.execute(_changed_contributions(run, package, mapping))
+
+
+def _changed_contributions(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
+    mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
+    last, same = _last_contribution(run, mapped, mapping)
+    text = mapped.c.sums.op("->>", return_type=Text())(cast(literal(mapping.target), Text))
+    amount = cast(text, Numeric)
+    counted = [Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value]
+    rows = (
+        select(
+            literal(run.connection.id),
+            literal(mapping.target),
+            mapped.c.profile_id,
+            literal(mapping.source),
+            mapped.c.target_id,
+            amount,
         )
-        ledger = tables.contribution
-        names = [
-            *("connection", "property_id", "source_id"),
-            *("source_property", "target_id", "amount"),
-        ]
-        entry = insert_into(ledger).from_select(names, rows)
-        new = entry.excluded
-        changed = entry.on_conflict_do_update(
-            constraint=ledger.primary_key,
-            set_={"target_id": new.target_id, "amount": new.amount},
-            where=(ledger.c.amount != new.amount) | (ledger.c.target_id != new.target_id),
+        .select_from(
+            mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, same)
         )
-        database.execute(changed)
+        .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(counted))
+        .where(amount.is_distinct_from(last.c.amount), amount.isnot(None))
+    )
+    names = [
+        *("connection", "property_id", "source_id"),
+        *("source_property", "target_id", "amount"),
+    ]
+    entry = insert_into(ledger).from_select(names, rows)
+    new = {"target_id": entry.excluded.target_id, "amount": entry.excluded.amount}
+    return entry.on_conflict_do_update(constraint=ledger.primary_key, set_=new)
 
 
 def _remember_received(database: Database, run: Run, package: IdRange, now: datetime) -> int:
@@ -297,13 +315,15 @@ def _remember_received(database: Database, run: Run, package: IdRange, now: date
         .where(ledger.c.profile_id == fate.c.profile_id)
         .exists()
     )
+    # Nobody else enters them meanwhile, so none can conflict: this run holds the pen, and no
+    # other package has these ids.
     rows = (
         select(literal(run.connection.id), literal("received"), fate.c.profile_id, literal(now))
         .where(_in(package, fate.c.profile_id), ~known)
         .order_by(fate.c.profile_id)
     )
     names = ["connection", "direction", "profile_id", "first_at"]
-    database.execute(insert_into(ledger).from_select(names, rows).on_conflict_do_nothing())
+    database.execute(insert(ledger).from_select(names, rows))
     counted = select(func.count()).select_from(fate).where(_in(package, fate.c.profile_id))
     return int(database.execute(counted).scalar_one())
 

@@ -53,7 +53,7 @@ from profile_exchange.pipeline.expectations import (
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.database import rows_written
-from profile_exchange.store.staging import SCHEMA, analyze
+from profile_exchange.store.staging import SCHEMA
 from profile_exchange.store.tables import quarantine
 
 log = logging.getLogger(__name__)
@@ -125,23 +125,17 @@ def _lay_out(
     database.execute(DropTable(values, if_exists=True))
     database.execute(CreateTable(values))
     names = [column.name for column in values.columns]
-    first = _rows(run, properties, literal(1, SmallInteger))
-    database.execute(insert(values).from_select(names, first))
-    if properties:
-        longest = func.greatest(*(_length(run, checked) for checked in properties))
-        each = func.generate_series(2, longest).table_valued("ordinal").render_derived()
-        more = _rows(run, properties, each.c.ordinal).join(each, true()).where(longest > 1)
-        database.execute(insert(values).from_select(names, more))
-    analyze(database, values)
+    database.execute(insert(values).from_select(names, _rows(run, properties)))
 
 
-def _rows(
-    run: Run, properties: Sequence[CheckedProperty], ordinal: ColumnElement[int]
-) -> Select[Any]:
+def _rows(run: Run, properties: Sequence[CheckedProperty]) -> Select[Any]:
     staged, matched = run.staging.staged, run.staging.matched
-    columns: list[ColumnElement[Any]] = [matched.c.profile_id, ordinal]
+    longest = func.greatest(1, *(_length(run, checked) for checked in properties))
+    each = func.generate_series(1, longest).table_valued("ordinal").render_derived()
+    columns: list[ColumnElement[Any]] = [matched.c.profile_id, each.c.ordinal]
     for checked in properties:
-        value = staged.c.properties[checked.id].op("->>", return_type=Text())(ordinal - 1)
+        values = staged.c.properties[checked.id]
+        value = values.op("->>", return_type=Text())(each.c.ordinal - 1)
         text = func.btrim(value, BLANKS) if checked.filter_type in VALUE_PATTERNS else value
         columns.append(text)
         if checked.numeric:
@@ -151,7 +145,7 @@ def _rows(
     row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
     return (
         select(*columns)
-        .select_from(matched.join(staged, row))
+        .select_from(matched.join(staged, row).join(each, true()))
         .where(~settled(run.staging, matched))
     )
 

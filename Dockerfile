@@ -4,20 +4,19 @@ ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE} AS build
 WORKDIR /opt/profile-exchange
 RUN python3 -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# Packages before the project: a changed DAG does not install them again.
-COPY requirements.txt requirements-dev.txt ./
-RUN pip install --require-hashes -r requirements.txt
-# Of the developers' packages only those that install the project itself.
-RUN awk '/^[^ #]/ { wanted = /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ } wanted' \
-        requirements-dev.txt > requirements-build.txt \
-    && pip install --require-hashes -r requirements-build.txt \
-    && rm requirements-dev.txt requirements-build.txt
+ENV PATH=/opt/venv/bin:$PATH VIRTUAL_ENV=/opt/venv PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1
+# Packages before the project: a changed DAG does not install them again. uv comes from the same
+# lock, and installs the rest: pip does not see that celery[redis] is the celery pinned there.
+COPY requirements.txt ./
+RUN awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements.txt > uv.txt \
+    && pip install --require-hashes -r uv.txt \
+    && rm uv.txt \
+    && uv pip install --require-hashes -r requirements.txt
 COPY pyproject.toml README.md ./
 COPY include include
 COPY dags dags
 COPY plugins plugins
-RUN pip install --no-deps --no-build-isolation --editable .
+RUN uv pip install --no-deps --no-build-isolation --editable .
 # Nobody writes into the running container, so nobody could compile there either.
 RUN python -m compileall -q -j 0 /opt/venv/lib include dags plugins
 

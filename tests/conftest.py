@@ -8,9 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
+
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.store.database import engine_for, migrate
-from psycopg import sql
 
 TEMPLATE = "store_template"
 _numbers = itertools.count(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+
 from profile_exchange.store.database import engine_for, migrate
 from profile_exchange.store.tables import metadata
 

@@ -1,0 +1,125 @@
+"""`exchange up`, as a person starts, interrupts, loses and starts it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from profile_exchange.installation import record
+from profile_exchange.installation.layout import Layout
+from profile_exchange.installation.processes import end_sessions
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
+
+EXCHANGE = str(Path(sys.executable).with_name("exchange"))
+UP = [EXCHANGE, "up", "--profiles", "300"]
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """A folder for an installation; whatever a failing test leaves in it is ended."""
+    layout = Layout(tmp_path_factory.mktemp("var"))
+    yield layout
+    left = record.read(layout)
+    if left:
+        end_sessions(left.processes, 5, within=layout.state)
+
+
+@pytest.fixture(scope="module")
+def environment(layout: Layout) -> dict[str, str]:
+    told = {
+        "EXCHANGE_STATE_DIR": str(layout.state),
+        "EXCHANGE_SECRETS_DIR": str(layout.secrets),
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+    }
+    return {**os.environ, **told}
+
+
+@pytest.fixture(scope="module")
+def up(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """An installation that has run the sample exchange, and stays up."""
+    with subprocess.Popen(UP, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        told = []
+        for line in process.stdout:
+            told.append(line)
+            if line.startswith("Running."):
+                break
+        assert process.poll() is None, "".join(told)
+        yield process
+        process.kill()
+
+
+def exchange(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [EXCHANGE, *arguments], env=environment, check=False, capture_output=True, text=True
+    )
+
+
+def working_in(layout: Layout) -> list[str]:
+    """The processes that work in the installation's folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and Path(process.cwd()).is_relative_to(layout.state):
+                found.append(process.name())
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_one_folder_holds_one_installation(
+    up: subprocess.Popen[str], environment: dict[str, str]
+) -> None:
+    second = exchange(environment, "up")
+    assert second.returncode == 3
+    assert f"is already running (process {up.pid})" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+
+
+def test_a_run_tells_programs_what_became_of_the_profiles(
+    up: subprocess.Popen[str], environment: dict[str, str]
+) -> None:
+    done = exchange(environment, "run", "taylor-times", "--json")
+    told = json.loads(done.stdout)
+    counts = told["counts"]
+    assert (done.returncode, told["state"]) == (0, "success")
+    assert counts["received"] == sum(counts.values()) - counts["received"] > 0
+    assert counts["modified"] == 0
+    assert told["exchange"]["received"] >= told["counts"]["unchanged"]
+
+
+def test_nothing_listens_beyond_loopback(up: subprocess.Popen[str], layout: Layout) -> None:
+    running = record.running(layout)
+    leaders = [psutil.Process(started.pid) for started in running.processes]
+    listening = {
+        connection.laddr.ip
+        for leader in leaders
+        for process in (leader, *leader.children(recursive=True))
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_after_the_launcher_was_killed_the_next_start_ends_what_it_left(
+    up: subprocess.Popen[str], environment: dict[str, str], layout: Layout
+) -> None:
+    os.kill(up.pid, signal.SIGKILL)
+    up.wait()
+    assert len(working_in(layout)) > 5
+    done = exchange(environment, "up", "--once", "--profiles", "300")
+    assert done.returncode == 0, done.stderr
+    assert "received" in done.stdout
+    assert "password" in done.stdout
+    assert working_in(layout) == []

@@ -20,8 +20,15 @@ from sqlalchemy import insert, select, update
 from profile_exchange.config.registry import read_tenant
 from profile_exchange.config.settings import Settings
 from profile_exchange.exposure.app import create_app
+from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.store.database import engine_for
-from profile_exchange.store.tables import disclosure, exchanged_profile, profile
+from profile_exchange.store.tables import (
+    disclosure,
+    exchanged_profile,
+    metadata,
+    profile,
+    segment,
+)
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, issue
 from profile_exchange.tenants.postgres.describe import describe
 
@@ -146,6 +153,11 @@ class Installation:
         with engine_for(self.store).begin() as database:
             database.execute(update(profile).where(profile.c.id == UUID(profile_id)).values(values))
 
+    def describe_segment(self, row: dict[str, Any]) -> None:
+        """Change a segment as only somebody with the database in hand can."""
+        with engine_for(self.store).begin() as database:
+            database.execute(update(segment).where(segment.c.id == row["id"]).values(row))
+
     def disclosures(self) -> list[Any]:
         with engine_for(self.store).connect() as database:
             return list(database.execute(select(disclosure).order_by(disclosure.c.id)))
@@ -222,13 +234,22 @@ class Api:
         return self.token
 
 
+@pytest.fixture(scope="session")
+def exposing_store(postgres: EmbeddedPostgres, store_template: str) -> str:
+    """One store for all tests here, because making a database takes longer than most of them."""
+    return postgres.create_database("exposing_store", template=store_template)
+
+
 @pytest.fixture
-def installation(store_url: str, tmp_path: Path) -> Installation:
+def installation(exposing_store: str, tmp_path: Path) -> Iterator[Installation]:
     """Taylor Times, which exposes two segments to Harbor Goods and asks for nobody's consent."""
-    made = Installation(tmp_path, store_url)
+    made = Installation(tmp_path, exposing_store)
     made.host("taylor-times", TENANT)
     made.connect()
-    return made
+    yield made
+    with engine_for(exposing_store).begin() as database:
+        for table in reversed(metadata.sorted_tables):
+            database.execute(table.delete())
 
 
 @pytest.fixture(scope="session")

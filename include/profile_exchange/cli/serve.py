@@ -122,7 +122,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "another program does already"
-    return (error.strerror or "the address is unknown").lower()
+    # Python adds the address in brackets, which the sentence has already.
+    return (error.strerror or "the address is unknown").partition(" (while")[0].lower()
 
 
 def _configuration(

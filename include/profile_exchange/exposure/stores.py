@@ -19,7 +19,7 @@ from profile_exchange.store.database import parse_url
 
 #: Connections to one store from one worker: more would only queue in the database instead.
 POOL_SIZE = 8
-POOL_TIMEOUT = 10.0
+POOL_TIMEOUT = 5.0
 STATEMENT_TIMEOUT = "120s"
 
 Database = AsyncConnection[tuple[Any, ...]]

@@ -16,9 +16,12 @@ from packaging.utils import canonicalize_name
 from tests.architecture.project import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DIRECT = [Requirement(line) for line in PROJECT["dependencies"]]
-EXTRA = [Requirement(line) for lines in PROJECT["optional-dependencies"].values() for line in lines]
-LOCKS = {"requirements.txt": DIRECT, "requirements-dev.txt": [*DIRECT, *EXTRA]}
+EXTRAS = PROJECT["optional-dependencies"]
+#: What installing the project takes, building it included.
+DIRECT = [Requirement(line) for line in [*PROJECT["dependencies"], *EXTRAS["build"]]]
+EXTRA = [Requirement(line) for lines in EXTRAS.values() for line in lines]
+BUILD = [Requirement(line) for line in PROJECT["optional-dependencies"]["build"]]
+LOCKS = {"requirements.txt": [*DIRECT, *BUILD], "requirements-dev.txt": [*DIRECT, *EXTRA]}
 PYTHONS = ["3.11.0", "3.11.13", "3.12.0", "3.13.0", "3.13.9"]
 PLATFORMS = [
     ("linux", "Linux", "x86_64"),

@@ -80,11 +80,14 @@ def test_a_server_left_behind_is_stopped_before_the_next_starts(folder: Path) ->
 def test_an_old_process_file_that_names_another_program_harms_it_not(folder: Path) -> None:
     with EmbeddedPostgres(folder, settings=SMALL):
         pass
-    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as other:
+    other = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    try:
         (folder / "data" / "postmaster.pid").write_text(f"{other.pid}\n{folder / 'data'}\n")
         with EmbeddedPostgres(folder, settings=SMALL):
             assert other.poll() is None
+    finally:
         other.kill()
+        other.wait()
 
 
 def test_a_port_in_use_is_told_by_name(server: EmbeddedPostgres, tmp_path: Path) -> None:

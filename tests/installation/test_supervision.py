@@ -74,7 +74,10 @@ def test_a_process_that_nobody_noted_is_stopped_too(layout: Layout, supervisor: 
 def test_a_child_that_works_elsewhere_is_none_of_its_business(
     tmp_path: Path, supervisor: Supervisor
 ) -> None:
-    with subprocess.Popen([sys.executable, "-c", FOREVER], cwd=tmp_path) as other:
+    other = subprocess.Popen([sys.executable, "-c", FOREVER], cwd=tmp_path)
+    try:
         supervisor.stop_all()
         assert other.poll() is None
+    finally:
         other.kill()
+        other.wait()

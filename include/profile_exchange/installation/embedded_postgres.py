@@ -257,20 +257,33 @@ class EmbeddedPostgres:
 
     def _stop_left_over(self) -> None:
         """Stop a server that an interrupted session left on this data folder."""
-        if self._left_over_runs():
-            subprocess.run(
-                [str(binaries() / "pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w"],
-                check=False,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                user=self._user.user,
-                preexec_fn=self._user.before,
-            )
+        noted = self.data / "postmaster.pid"
+        left_over = self._process_in(noted)
+        if left_over is None:
+            return
+        if not self._works_here(left_over):
+            # The server would take the process that has its old id by now for itself.
+            noted.unlink()
+            return
+        subprocess.run(
+            [str(binaries() / "pg_ctl"), "stop", "-D", str(self.data), "-m", "fast", "-w"],
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            user=self._user.user,
+            preexec_fn=self._user.before,
+        )
 
-    def _left_over_runs(self) -> bool:
-        """An old file's process id may be somebody else's by now: a server works in its data."""
+    @staticmethod
+    def _process_in(noted: Path) -> psutil.Process | None:
         try:
-            pid = int((self.data / "postmaster.pid").read_text().split(maxsplit=1)[0])
-            return psutil.Process(pid).cwd() == str(self.data)
+            return psutil.Process(int(noted.read_text().split(maxsplit=1)[0]))
         except (OSError, ValueError, IndexError, psutil.Error):
+            return None
+
+    def _works_here(self, process: psutil.Process) -> bool:
+        """A server works in its data folder."""
+        try:
+            return process.cwd() == str(self.data)
+        except psutil.Error:
             return False

@@ -1,7 +1,8 @@
-"""Importing once, in the scheduler, what every task would import again.
+"""Importing once, in the process that forks the tasks, what every task would import again.
 
-LocalExecutor forks a process for each task. What the scheduler has imported, its tasks inherit:
-the overhead of a task falls from seconds to tenths. Called from ``airflow_local_settings``.
+LocalExecutor forks a process for each task from the scheduler, a Celery worker from itself. What
+they have imported, the tasks inherit: the overhead of a task falls from seconds to tenths. Called
+from ``airflow_local_settings``.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from airflow.configuration import conf
+
 from profile_exchange.domain.fates import Step
 
-SCHEDULER = "scheduler"
+#: The command whose process forks the tasks, by executor.
+FORKING = {"LocalExecutor": ["scheduler"], "CeleryExecutor": ["celery", "worker"]}
 _PACKAGE = "profile_exchange"
 MODULES = (
     "pandas",
@@ -25,8 +29,9 @@ MODULES = (
 
 
 def preload() -> None:
-    """Import what tasks need, if this process is the scheduler."""
-    if SCHEDULER not in sys.argv[1:2]:
+    """Import what tasks need, if this process forks them."""
+    forking = FORKING.get(conf.get("core", "executor"))
+    if forking is None or sys.argv[1 : len(forking) + 1] != forking:
         return
     for module in MODULES:
         import_module(module)

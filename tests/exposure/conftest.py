@@ -120,6 +120,12 @@ class Installation:
         expose = {**CONNECTION["expose"], **changes.pop("expose", {})}
         self._write("connections", connection_id, {**CONNECTION, **changes, "expose": expose})
 
+    def connect_to_import(self, connection_id: str) -> None:
+        """Write the file of a connection that has nothing but an import goal."""
+        goal = {"credentials": "x", "mappings": [{"from": "section", "to": "their_section"}]}
+        written = {name: value for name, value in CONNECTION.items() if name != "expose"}
+        self._write("connections", connection_id, {**written, "import": goal})
+
     def disconnect(self, connection_id: str = "harbor-goods") -> None:
         (self.folder / "connections" / f"{connection_id}.yaml").unlink()
 

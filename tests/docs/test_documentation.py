@@ -83,3 +83,11 @@ def test_the_steps_in_the_readme_are_those_of_the_dag() -> None:
     shown = re.findall(r"^  ([a-z_]+) +\d+/\d+ success", README, re.MULTILINE)
     assert shown == [step.value for step in Step]
     assert set(re.findall(r"^│ ([a-z]+)", README, re.MULTILINE)) == {*Fate, "received"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_within_a_document_lead_to_a_heading(document: Path) -> None:
+    text = document.read_text()
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors

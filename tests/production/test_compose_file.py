@@ -112,9 +112,7 @@ def test_every_secret_is_a_file_outside_and_none_stands_in_the_file() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
             if secret.search(variable):
-                assert value.startswith(("awk ", "/run/secrets/", "sqlite:")), (
-                    f"{name}: {variable}"
-                )
+                assert value.startswith(("awk ", "/run/secrets/", "sqlite:")), f"{name}: {variable}"
 
 
 @pytest.mark.parametrize("missing", REQUIRED)
@@ -161,3 +159,23 @@ def test_only_their_owner_enters_the_secrets_and_none_is_weak(tmp_path: Path) ->
     contents = [path.read_text() for path in folder.rglob("*") if path.is_file()]
     assert len(set(contents)) == len(contents)
     assert min(len(content.strip()) for content in contents) >= 44
+
+
+def test_the_page_speaks_of_services_that_there_are() -> None:
+    options = r"(?:-\S+ (?:\S+=\S+ )?)*"
+    named = re.findall(rf"docker-compose (?:exec|run|logs) {options}([\w-]+)", compose.page())
+    assert len(named) > 5
+    assert set(named) <= SERVICES.keys()
+
+
+def test_the_page_says_who_reaches_whom_as_the_networks_do() -> None:
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \| ([^|]+) \| [^|]+ \|$", compose.page(), re.MULTILINE)
+    told = {
+        name: set(re.findall(r"`([\w-]+)`", reaches))
+        for names, reaches in rows
+        for name in re.findall(r"`([\w-]+)`", names)
+    }
+    assert told.keys() == SERVICES.keys()
+    for name, reaches in told.items():
+        for other in reaches:
+            assert set(SERVICES[name]["networks"]) & set(SERVICES[other]["networks"]), (name, other)

@@ -29,6 +29,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.schema import CreateTable, DropTable
 
 SCHEMA = "exchange"
+#: Statistics are made when a step needs them, and dead rows go with the table.
+_UNATTENDED = {"autovacuum_enabled": False}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def staging(seq: int) -> Staging:
             Column("consented_objectives", ARRAY(Text), nullable=False),
             Column("refused_objectives", ARRAY(Text), nullable=False),
             Column("properties", JSONB, nullable=False),
+            postgresql_with=_UNATTENDED,
         ),
         matched=Table(
             f"matched_{seq:d}",
@@ -85,6 +88,7 @@ def staging(seq: int) -> Staging:
             Column("segment", SmallInteger, nullable=False),
             Column("target_id", UUID(as_uuid=True), nullable=False),
             Column("is_new", Boolean, nullable=False),
+            postgresql_with=_UNATTENDED,
         ),
         mapped=Table(
             f"mapped_{seq:d}",
@@ -98,6 +102,7 @@ def staging(seq: int) -> Staging:
             Column("additions", JSONB),
             Column("removals", JSONB),
             Column("sums", JSONB),
+            postgresql_with=_UNATTENDED,
         ),
         fate=Table(
             f"fate_{seq:d}",

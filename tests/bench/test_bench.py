@@ -16,4 +16,6 @@ def test_the_benchmark_measures_both_and_an_unchanged_run_writes_nothing() -> No
     )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout[done.stdout.index("{") :])
-    assert figures
+    assert figures["fates"]["modified"] > 0
+    assert not any(figures["unchanged"]["rows_written"].values())
+    assert figures["unchanged"]["fates"]["modified"] == 0

@@ -78,6 +78,7 @@ def test_all_services_become_healthy_run_a_task_and_stop_cleanly(place: Place) -
     try:
         shape.start()
         run_a_task(place)
+        issue_a_key(place)
     finally:
         left = stopped_cleanly(shape.running)
     assert left == {}
@@ -95,6 +96,12 @@ def run_a_task(place: Place) -> None:
         api.switch_on(EXPOSING)
         *_, last = api.follow(EXPOSING, api.trigger(EXPOSING))
     assert last.succeeded, last
+
+
+def issue_a_key(place: Place) -> None:
+    """The documented command gives the partner a consumer key, in the service that it names."""
+    issued = place.run("exposure", compose.documented("docker-compose exec exposure "))
+    assert "Consumer key: " in issued.stdout, issued.stderr
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -74,6 +74,8 @@ class Place:
         """The environment of a service, on top of its image's."""
         path = f"{Path(sys.executable).parent}:{binaries()}:{os.environ['PATH']}"
         told = {**compose.image_environment(), **self.services[service].environment}
+        # The image is compiled already; here each of many processes would do it again.
+        told.pop("PYTHONDONTWRITEBYTECODE")
         return {**{name: self.here(value) for name, value in told.items()}, "PATH": path}
 
     def arguments(self, command: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, select, true
 from sqlalchemy import Connection as Database
 
 from profile_exchange.domain.connection import ConsentRule
@@ -29,7 +29,9 @@ def filter_by_consent(run: Run) -> int:
         take_back(database, run.staging, [Reason.NO_CONSENT])
         if not run.connection.objectives:
             return 0
-        refused = without_consent(run, run.staging.matched, objectives_of(database, run))
+        matched = run.staging.matched
+        on_the_way = select(matched).where(~settled(run.staging, matched)).subquery("matched")
+        refused = without_consent(run, on_the_way, objectives_of(database, run))
         withheld = refused.subquery("withheld")
         return settle(database, run.staging, withheld, Fate.WITHHELD, Reason.NO_CONSENT)
 
@@ -49,26 +51,27 @@ def objectives_of(database: Database, run: Run) -> list[Objective]:
 
 
 def without_consent(run: Run, profiles: FromClause, objectives: Sequence[Objective]) -> Select[Any]:
-    """Of matched or mapped profiles that are still on their way: those that may not be used."""
+    """Of matched or mapped profiles: those that may not be used."""
     staged = run.staging.staged
     existing = (
         select(profiles.c.profile_id)
         .outerjoin_from(profiles, profile, profile.c.id == profiles.c.target_id)
-        .where(~profiles.c.is_new, ~settled(run.staging, profiles))
-        .where(~_allowed(run, profile, objectives))
+        .where(~profiles.c.is_new, ~allowed(run, profile, objectives))
     )
     row = and_(staged.c.profile_id == profiles.c.profile_id, staged.c.segment == profiles.c.segment)
     new = (
         select(profiles.c.profile_id)
         .join_from(profiles, staged, row)
-        .where(profiles.c.is_new, ~settled(run.staging, profiles))
-        .where(~_allowed(run, staged, objectives))
+        .where(profiles.c.is_new, ~allowed(run, staged, objectives))
     )
     return select(existing.union_all(new).subquery("refused"))
 
 
-def _allowed(run: Run, record: FromClause, objectives: Sequence[Objective]) -> ColumnElement[bool]:
-    allowed = consented(
+def allowed(run: Run, record: FromClause, objectives: Sequence[Objective]) -> ColumnElement[bool]:
+    """Whether a connection may process profiles with these columns. Never null."""
+    if not run.connection.objectives:
+        return true()
+    consent = consented(
         record.c.consented_objectives,
         record.c.refused_objectives,
         record.c.privacy_legislation,
@@ -76,4 +79,4 @@ def _allowed(run: Run, record: FromClause, objectives: Sequence[Objective]) -> C
         unneeded_counts=run.connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,
     )
     # A profile of ours that is gone has no record, and unknown is no.
-    return func.coalesce(allowed, false())
+    return func.coalesce(consent, false())

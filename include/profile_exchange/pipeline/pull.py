@@ -1,6 +1,6 @@
 """Pull: the exposed profiles of one id range, page by page, into staging.
 
-Rows travel as one block of COPY text a page, and are committed every few pages together with
+Rows travel as COPY text, a block for each page, and are committed every few pages together with
 the cursor they end at: a repeated task goes on where the last one was.
 """
 
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -86,11 +87,13 @@ def _pull_segment(
         return received
     if cursor is None and request.id_range.parts > 1:
         cursor = _range_start(source, segment, request.id_range)
-    for number, (page, after) in enumerate(_pages(source, segment, cursor, request.properties), 1):
-        received += progress.stage(database, page)
-        if after is None or number % PAGES_PER_COMMIT == 0:
-            progress.write(database, after, received)
-            database.commit()
+    pages = _pages(source, segment, cursor, request.properties)
+    while not complete:
+        cursor, staged = progress.stage(database, islice(pages, PAGES_PER_COMMIT))
+        received += staged
+        progress.write(database, cursor, received)
+        database.commit()
+        complete = cursor is None
     return received
 
 
@@ -154,14 +157,25 @@ class _Progress:
             (*self._key, cursor, received, cursor is None),
         )
 
-    def stage(self, database: psycopg.Connection[Any], page: Page) -> int:
-        """Stage one page; profiles that cannot be read are rejected. Returns the rows staged."""
-        block, malformed = copy_block(page, self._suffix)
+    def stage(
+        self, database: psycopg.Connection[Any], pages: Iterable[tuple[Page, str | None]]
+    ) -> tuple[str | None, int]:
+        """Stage some pages; profiles that cannot be read are rejected.
+
+        Returns the cursor after the last of them, and how many rows it staged.
+        """
+        cursor, staged = None, 0
+        unreadable: list[MalformedProfile] = []
         with database.cursor().copy(self._copy) as copy:
-            copy.write(block)
-        if malformed:
-            self._reject(database, malformed)
-        return len(page.profiles) + len(page.malformed) - len(malformed)
+            for page, after in pages:
+                cursor = after
+                block, malformed = copy_block(page, self._suffix)
+                copy.write(block)
+                staged += len(page.profiles) + len(page.malformed) - len(malformed)
+                unreadable += malformed
+        if unreadable:
+            self._reject(database, unreadable)
+        return cursor, staged
 
     def _reject(self, database: psycopg.Connection[Any], malformed: list[MalformedProfile]) -> None:
         table = sql.Identifier(*_table_name(self._run.staging.fate))

@@ -7,6 +7,7 @@ what is there then. Repeating a committed package does nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,7 +36,8 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
-from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
+from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.filter_by_consent import allowed, objectives_of, without_consent
 from profile_exchange.pipeline.merging import merged
 from profile_exchange.pipeline.runs import Run, hold_pen
 from profile_exchange.pipeline.settling import settle, settled
@@ -87,9 +89,10 @@ def _write(run: Run, package: IdRange, now: datetime) -> Written:
         if done := _already_written(database, run, package):
             return done
         hold_pen(database, run)
-        _withhold_withdrawn(database, run, package)
+        objectives = objectives_of(database, run)
+        modified = _modify(database, run, package, objectives, now)
+        _withhold_withdrawn(database, run, package, objectives)
         created = _create(database, run, package, now)
-        modified = _modify(database, run, package, now)
         unchanged = _leave(database, run, package)
         _remember_contributions(database, run, package)
         received = _remember_received(database, run, package, now)
@@ -118,16 +121,26 @@ def _on_the_way(run: Run, package: IdRange) -> Subquery:
     return query.subquery("mapped")
 
 
-def _withhold_withdrawn(database: Database, run: Run, package: IdRange) -> None:
-    """Judge consent again, inside the transaction that writes (SEMANTICS, Consent 3)."""
+def _withhold_withdrawn(
+    database: Database, run: Run, package: IdRange, objectives: Sequence[Objective]
+) -> None:
+    """Judge consent again, inside the transaction that writes (SEMANTICS, Consent 3).
+
+    Those that were modified just now are settled: writing asked the same of each of them.
+    """
     if run.connection.objectives:
-        objectives = objectives_of(database, run)
         withdrawn = without_consent(run, _on_the_way(run, package), objectives)
         profiles = withdrawn.subquery("withdrawn")
         settle(database, run.staging, profiles, Fate.WITHHELD, Reason.CONSENT_WITHDRAWN)
 
 
-def _modify(database: Database, run: Run, package: IdRange, now: datetime) -> int:
+def _modify(
+    database: Database,
+    run: Run,
+    package: IdRange,
+    objectives: Sequence[Objective],
+    now: datetime,
+) -> int:
     mapped = _on_the_way(run, package)
     contributions = _contributions(run, mapped)
     source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
@@ -143,7 +156,7 @@ def _modify(database: Database, run: Run, package: IdRange, now: datetime) -> in
             after.label("after"),
         )
         .select_from(source)
-        .where(~mapped.c.is_new)
+        .where(~mapped.c.is_new, allowed(run, profile, objectives))
         # Keeps the planner from computing the new value twice, for the test and for the write.
         .offset(0)
         .subquery("computed")

@@ -104,6 +104,19 @@ def test_a_store_that_is_away_is_worth_a_retry(
     assert "hidden" not in caplog.text
 
 
+def test_connections_that_the_database_ended_cost_no_request(
+    installation: Installation, api: Api
+) -> None:
+    assert api.get("/segments").status_code == 200
+    ended = text(
+        "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
+        " where application_name = 'profile-exchange-exposure' and datname = current_database()"
+    )
+    with engine_for(installation.store).connect() as database:
+        assert all(database.scalars(ended))
+    assert api.get("/segments").status_code == 200
+
+
 def test_a_missing_secret_is_told_to_the_operator_not_to_the_partner(
     installation: Installation, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:

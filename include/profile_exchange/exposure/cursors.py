@@ -16,6 +16,7 @@ import hmac
 import json
 import secrets
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,7 +27,7 @@ from sqlalchemy.dialects.postgresql import insert
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.refusals import invalid_request
-from profile_exchange.exposure.stores import Database, compiled
+from profile_exchange.exposure.stores import Database, Row, compiled
 from profile_exchange.store.tables import signing_key
 
 FIRST_PAGE = "*"
@@ -39,7 +40,7 @@ _LAYOUT = struct.Struct(">B16s16sq32s")
 _SEALED = _LAYOUT.size - 32
 _NOT_COUNTED = -1
 
-_KEY = compiled(select(signing_key.c.key).where(signing_key.c.purpose == PURPOSE))
+KEY = compiled(select(signing_key.c.key).where(signing_key.c.purpose == PURPOSE))
 _offered = insert(signing_key).values(
     purpose=PURPOSE,
     key=bindparam("key", type_=LargeBinary),
@@ -113,11 +114,6 @@ def binding(grant: Grant, segment: str, refinement: str | None) -> bytes:
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 
 
-async def signing_key_of(database: Database, now: datetime) -> bytes:
-    """The key of a tenant's cursors, made when it is first needed."""
-    found = await _KEY.rows(database)
-    if not found:
-        offered = secrets.token_bytes(KEY_BYTES)
-        found = await _MADE_KEY.rows(database, key=offered, made_at=now)
-    [(key,)] = found
-    return bytes(key)
+async def made_key(database: Database, now: datetime) -> Sequence[Row]:
+    """Make a tenant's key, for its first cursor ever; answers as `KEY` does from then on."""
+    return await _MADE_KEY.rows(database, key=secrets.token_bytes(KEY_BYTES), made_at=now)

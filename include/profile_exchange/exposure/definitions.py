@@ -22,7 +22,7 @@ from profile_exchange.domain.refinement import Refinement
 from profile_exchange.domain.refinement_grammar import parse_refinement
 from profile_exchange.domain.tenant import Objective, Segment
 from profile_exchange.exposure.grant import Grant
-from profile_exchange.exposure.stores import Database, compiled
+from profile_exchange.exposure.stores import Database, Row, compiled
 from profile_exchange.store.tables import objective, profile_property, segment
 from profile_exchange.tenants.postgres.audience import Audience
 
@@ -43,7 +43,7 @@ class Dates:
 
 
 _wanted = func.any(bindparam("ids", type_=ARRAY(Text)))
-_SEGMENTS = compiled(
+SEGMENTS = compiled(
     select(
         segment.c.id,
         segment.c.name,
@@ -71,7 +71,7 @@ _PROPERTIES = compiled(
     .where(profile_property.c.id == _wanted)
     .order_by(profile_property.c.id)
 )
-_OBJECTIVES = compiled(
+OBJECTIVES = compiled(
     select(
         objective.c.id,
         objective.c.name,
@@ -88,7 +88,11 @@ _OBJECTIVES = compiled(
 
 async def segments(database: Database, ids: Iterable[str]) -> list[tuple[Segment, Dates]]:
     """The tenant's segments with these ids, in order of id; what does not exist is left out."""
-    rows = await _SEGMENTS.rows(database, ids=list(ids))
+    return segments_in(await SEGMENTS.rows(database, ids=list(ids)))
+
+
+def segments_in(rows: Iterable[Row]) -> list[tuple[Segment, Dates]]:
+    """The segments in the rows of `SEGMENTS`."""
     return [
         (Segment(key, name, refinement, description, tuple(tags)), Dates(*dates))
         for key, name, refinement, description, tags, *dates in rows
@@ -115,7 +119,11 @@ async def properties(database: Database, ids: Sequence[str]) -> list[tuple[Profi
 
 async def objectives(database: Database) -> Mapping[str, tuple[Objective, Dates]]:
     """All of the tenant's objectives, by id."""
-    rows = await _OBJECTIVES.rows(database)
+    return objectives_in(await OBJECTIVES.rows(database))
+
+
+def objectives_in(rows: Iterable[Row]) -> Mapping[str, tuple[Objective, Dates]]:
+    """The objectives in the rows of `OBJECTIVES`."""
     return {
         key: (
             Objective(
@@ -133,12 +141,12 @@ async def objectives(database: Database) -> Mapping[str, tuple[Objective, Dates]
     }
 
 
-async def audience(database: Database, grant: Grant) -> Audience:
-    """Which of the tenant's profiles a grant lets out.
+def audience(grant: Grant, objectives: Mapping[str, tuple[Objective, Dates]]) -> Audience:
+    """Which of the tenant's profiles a grant lets out, by the tenant's objectives.
 
     An objective that the tenant does not have counts for no consent.
     """
-    known = {name: each for name, (each, _) in (await objectives(database)).items()}
+    known = {name: each for name, (each, _) in objectives.items()}
     linked = tuple(known[name] for name in grant.objectives if name in known)
     return Audience(
         linked=linked if grant.objectives else None,

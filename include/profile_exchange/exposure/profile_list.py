@@ -14,12 +14,13 @@ from profile_exchange.domain.refinement import properties_of
 from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions
 from profile_exchange.exposure.asked import Asked
-from profile_exchange.exposure.cursors import Cursors, Position, binding, signing_key_of
+from profile_exchange.exposure.cursors import KEY, Cursors, Position, binding, made_key
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.page_query import count_statement, page_statement
 from profile_exchange.exposure.profile_query import Membership, ProfileQuery
-from profile_exchange.exposure.refusals import not_found
-from profile_exchange.exposure.stores import Database
+from profile_exchange.exposure.refusals import Refusal, not_found
+from profile_exchange.exposure.stores import Database, together
+from profile_exchange.tenants.postgres.audience import Audience
 
 EVERYBODY = IdRange(0, 1)
 
@@ -101,32 +102,51 @@ async def open_list(
     database: Database, grant: Grant, segment_id: str, asked: Asked, now: datetime
 ) -> ProfileList:
     """The list that a request asks for. Refuses whatever of it is not exposed."""
-    segments = await _segments(database, grant, segment_id, all_of_them=asked.expands_segments)
+    exposed = grant.goal.segments
+    if segment_id not in exposed:
+        raise _no_such_segment()
+    wanted = exposed if asked.expands_segments else [segment_id]
+    segments, objectives, key = await together(
+        database,
+        (definitions.SEGMENTS, {"ids": list(wanted)}),
+        (definitions.OBJECTIVES, {}),
+        (KEY, {}),
+    )
+    [(signing_key,)] = key or await made_key(database, now)
+    return ProfileList(
+        grant=grant,
+        segment_id=segment_id,
+        asked=asked,
+        query=_query(
+            grant,
+            segment_id,
+            asked,
+            {segment.id: segment for segment, _ in definitions.segments_in(segments)},
+            definitions.audience(grant, definitions.objectives_in(objectives)),
+        ),
+        cursors=Cursors(signing_key, binding(grant, segment_id, asked.refinement_text)),
+    )
+
+
+def _query(
+    grant: Grant, segment_id: str, asked: Asked, segments: dict[str, Segment], audience: Audience
+) -> ProfileQuery:
     if segment_id not in segments:
-        raise not_found("There is no such segment, or it is not exposed.")
-    refinement = asked.refinement(grant)
-    properties = asked.shown(grant)
-    audience = await definitions.audience(database, grant)
-    query = ProfileQuery(
+        raise _no_such_segment()
+    return ProfileQuery(
         audience=audience,
         segment=definitions.refinement_of(segments[segment_id]),
-        refinement=refinement,
-        properties=properties,
+        refinement=asked.refinement(grant),
+        properties=asked.shown(grant),
         objectives=grant.objectives,
         shows_creation=CREATION_DATE in grant.goal.readable,
         memberships=_memberships(segments) if asked.expands_segments else None,
     )
-    key = await signing_key_of(database, now)
-    bound_to = binding(grant, segment_id, asked.refinement_text)
-    return ProfileList(grant, segment_id, asked, query, Cursors(key, bound_to))
 
 
-async def _segments(
-    database: Database, grant: Grant, segment_id: str, *, all_of_them: bool
-) -> dict[str, Segment]:
-    exposed = grant.goal.segments
-    wanted = exposed if all_of_them else [known for known in exposed if known == segment_id]
-    return {segment.id: segment for segment, _ in await definitions.segments(database, wanted)}
+def _no_such_segment() -> Refusal:
+    """The same for a segment that is not exposed and for one that does not exist."""
+    return not_found("There is no such segment, or it is not exposed.")
 
 
 def _memberships(segments: dict[str, Segment]) -> tuple[Membership, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg import AsyncConnection, AsyncRawCursor, OperationalError
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -22,7 +23,8 @@ POOL_SIZE = 8
 POOL_TIMEOUT = 5.0
 STATEMENT_TIMEOUT = "120s"
 
-Database = AsyncConnection[tuple[Any, ...]]
+Row = tuple[Any, ...]
+Database = AsyncConnection[Row]
 #: Numbered parameters go to PostgreSQL as they are, and need no reading of every statement.
 _dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
@@ -35,21 +37,36 @@ class Statement:
     parameters: Sequence[str]
     bound: Mapping[str, Any]
 
-    async def rows(self, database: Database, **values: Any) -> Sequence[tuple[Any, ...]]:
+    async def rows(self, database: Database, **values: Any) -> Sequence[Row]:
         """Run it with values for what it leaves open, and return every row.
 
         Text and json come as Python values, ``bytea`` as bytes.
         """
-        known = {**self.bound, **values}
-        async with AsyncRawCursor(database) as cursor:
-            ordered = [known[name] for name in self.parameters]
-            await cursor.execute(self.sql, ordered, binary=True)
-            return await cursor.fetchall() if cursor.description else []
+        return await _fetched(await self._sent(database, values))
 
-    async def row(self, database: Database, **values: Any) -> tuple[Any, ...] | None:
+    async def row(self, database: Database, **values: Any) -> Row | None:
         """Run it and return its first row, if it has any."""
         rows = await self.rows(database, **values)
         return rows[0] if rows else None
+
+    async def _sent(self, database: Database, values: Mapping[str, Any]) -> AsyncRawCursor[Row]:
+        known = {**self.bound, **values}
+        cursor = AsyncRawCursor(database)
+        await cursor.execute(self.sql, [known[name] for name in self.parameters], binary=True)
+        return cursor
+
+
+async def together(
+    database: Database, *calls: tuple[Statement, Mapping[str, Any]]
+) -> list[Sequence[Row]]:
+    """The rows of several statements that do not need each other, for one round trip."""
+    async with database.pipeline():
+        cursors = [await statement._sent(database, values) for statement, values in calls]
+    return [await _fetched(cursor) for cursor in cursors]
+
+
+async def _fetched(cursor: AsyncRawCursor[Row]) -> Sequence[Row]:
+    return await cursor.fetchall() if cursor.description else []
 
 
 def compiled(statement: ClauseElement) -> Statement:
@@ -92,6 +109,15 @@ class Stores:
         return pool
 
 
+async def _check_open(database: Database) -> None:
+    """Refuse a connection that the database has ended. Asking it would cost a round trip a
+    request; but nobody has asked anything, so whatever there is to read is a farewell."""
+    waiting = select.poll()
+    waiting.register(database.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        raise OperationalError("the database has ended the connection")
+
+
 def _pool(url: str) -> AsyncConnectionPool[Database]:
     plain = parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     return AsyncConnectionPool(
@@ -100,8 +126,7 @@ def _pool(url: str) -> AsyncConnectionPool[Database]:
         min_size=1,
         max_size=POOL_SIZE,
         timeout=POOL_TIMEOUT,
-        # A database that was restarted costs a round trip here, and no request.
-        check=AsyncConnectionPool.check_connection,
+        check=_check_open,
         kwargs={
             "autocommit": True,
             # A generic plan knows neither where the page starts nor how long it is.

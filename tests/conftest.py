@@ -8,10 +8,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.store.database import engine_for, migrate
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("exchange", deadline=None)
+settings.load_profile("exchange")
 
 TEMPLATE = "store_template"
 _numbers = itertools.count(1)
@@ -21,8 +26,8 @@ _numbers = itertools.count(1)
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A server for the whole session; durability is off, because nothing here has to last."""
     folder = _enterable(tmp_path_factory.mktemp("postgres"))
-    settings = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "'128MB'"}
-    with EmbeddedPostgres(folder, settings=settings) as server:
+    options = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "'128MB'"}
+    with EmbeddedPostgres(folder, settings=options) as server:
         yield server
 
 

@@ -163,7 +163,8 @@ def test_only_their_owner_enters_the_secrets_and_none_is_weak(tmp_path: Path) ->
 
 def test_the_page_speaks_of_services_that_there_are() -> None:
     options = r"(?:-\S+ (?:\S+=\S+ )?)*"
-    named = re.findall(rf"docker-compose (?:exec|run|logs) {options}([\w-]+)", compose.page())
+    page = re.sub(r"\s*\\\n\s*", " ", compose.page())
+    named = re.findall(rf"docker-compose (?:exec|run|logs) {options}([\w-]+)", page)
     assert len(named) > 5
     assert set(named) <= SERVICES.keys()
 

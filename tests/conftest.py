@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 
+from profile_exchange.config.settings import settings as installation_settings
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.store.database import engine_for, migrate
 
@@ -20,6 +21,14 @@ settings.load_profile("exchange")
 
 TEMPLATE = "store_template"
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> Iterator[None]:
+    """No test sees the settings that another one has made."""
+    installation_settings.cache_clear()
+    yield
+    installation_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

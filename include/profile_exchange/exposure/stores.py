@@ -115,6 +115,8 @@ async def _check_open(database: Database) -> None:
     waiting = select.poll()
     waiting.register(database.fileno(), select.POLLIN)
     if waiting.poll(0):
+        # The pool takes back what is not closed.
+        await database.close()
         raise OperationalError("the database has ended the connection")
 
 

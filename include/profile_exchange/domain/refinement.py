@@ -11,7 +11,6 @@ that is no number, or no date, fits no range.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,11 +19,9 @@ from decimal import Decimal
 from profile_exchange.domain.consent import ConsentRecord, ConsentState, stands
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.moments import Moment, moment_at, moment_of
-from profile_exchange.domain.properties import VALUE_PATTERNS, FilterType
+from profile_exchange.domain.properties import FilterType
 from profile_exchange.domain.tenant import Objective
-
-#: A number in any property, whatever its type: the widest of the numeric patterns.
-NUMBER_PATTERN = VALUE_PATTERNS[FilterType.DECIMAL]
+from profile_exchange.domain.values import has_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +190,9 @@ def _consents(refinement: Consents, record: ConsentRecord, known: Mapping[str, O
 
 
 def number_of(value: str) -> Decimal | None:
-    """The number that a property value says, or None when it says none."""
+    """The number that a property of whatever type says, or None when it says none."""
     text = value.strip(BLANKS)
-    return Decimal(text) if re.fullmatch(NUMBER_PATTERN, text) else None
+    return Decimal(text) if has_form(text, FilterType.DECIMAL) else None
 
 
 def around(refinement: MomentAround, now: Moment) -> tuple[Moment, Moment]:

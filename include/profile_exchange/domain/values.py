@@ -10,11 +10,11 @@ from profile_exchange.domain.properties import (
     MAX_TEXT_CHARACTERS,
     MAX_VALUE_BYTES,
     MAX_WHOLE_NUMBER,
-    VALUE_PATTERNS,
+    VALUE_FORMS,
     FilterType,
 )
 
-_PATTERNS = {kind: re.compile(pattern) for kind, pattern in VALUE_PATTERNS.items()}
+_PATTERNS = {kind: re.compile(form.pattern) for kind, form in VALUE_FORMS.items()}
 
 
 def type_problem(value: str, filter_type: FilterType) -> Reason | None:
@@ -38,12 +38,15 @@ def type_problem(value: str, filter_type: FilterType) -> Reason | None:
 
 
 def has_form(trimmed: str, filter_type: FilterType) -> bool:
-    """Whether a trimmed value is written as its type asks; PostgreSQL's ``~`` says the same.
+    """Whether a trimmed value is written as its type asks; `store.value_forms` says the same.
 
     The whole value has to match: alone, Python's ``$`` would let a last newline pass.
     """
-    pattern = _PATTERNS.get(filter_type)
-    return pattern is None or pattern.fullmatch(trimmed) is not None
+    form = VALUE_FORMS.get(filter_type)
+    if form is None:
+        return True
+    short = len(trimmed) <= form.max_characters
+    return short and _PATTERNS[filter_type].fullmatch(trimmed) is not None
 
 
 def _is_too_long(value: str) -> bool:

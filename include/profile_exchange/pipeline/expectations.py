@@ -11,7 +11,7 @@ from profile_exchange.domain.properties import (
     MAX_TEXT_CHARACTERS,
     MAX_WHOLE_NUMBER,
     NUMERIC_TYPES,
-    VALUE_PATTERNS,
+    VALUE_FORMS,
     FilterType,
 )
 from profile_exchange.pipeline.plan import Plan
@@ -83,23 +83,17 @@ def expectations(goal: ImportGoal, properties: list[CheckedProperty]) -> list[Pl
 
 
 def _derived(checked: CheckedProperty) -> Iterator[PlannedExpectation]:
-    pattern = VALUE_PATTERNS.get(checked.filter_type)
-    if pattern:
-        yield PlannedExpectation(
-            "expect_column_values_to_match_regex",
-            {"column": checked.raw, "regex": pattern},
-            checked.id,
-        )
+    form = VALUE_FORMS.get(checked.filter_type)
+    if form:
+        regex = {"column": checked.raw, "regex": form.pattern}
+        yield PlannedExpectation("expect_column_values_to_match_regex", regex, checked.id)
+    longest = form.max_characters if form else MAX_TEXT_CHARACTERS
+    length = {"column": checked.raw, "max_value": longest}
+    yield PlannedExpectation("expect_column_value_lengths_to_be_between", length, checked.id)
     if checked.filter_type is FilterType.RANGE:
         limits = {"min_value": -MAX_WHOLE_NUMBER, "max_value": MAX_WHOLE_NUMBER}
         yield PlannedExpectation(
             "expect_column_values_to_be_between", {"column": checked.column, **limits}, checked.id
-        )
-    if checked.filter_type is FilterType.SELECT:
-        yield PlannedExpectation(
-            "expect_column_value_lengths_to_be_between",
-            {"column": checked.raw, "max_value": MAX_TEXT_CHARACTERS},
-            checked.id,
         )
 
 

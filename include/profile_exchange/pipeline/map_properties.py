@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_into
 from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
-from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_PATTERNS, FilterType
+from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_FORMS, FilterType
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.database import rows_written, store_errors
@@ -42,6 +42,7 @@ from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import quarantine
+from profile_exchange.store.value_forms import has_form
 
 #: The column of ``mapped`` for each strategy.
 COLUMN_OF = {
@@ -139,7 +140,7 @@ def _reject_wrong_types(database: Database, run: Run, now: datetime) -> int:
     database.execute(delete(quarantine).where(*mine))
     for mapping in run.goal.mappings:
         target = run.plan.targets[mapping.target]
-        if target in VALUE_PATTERNS and target != run.plan.sources[mapping.source].filter_type:
+        if target in VALUE_FORMS and target != run.plan.sources[mapping.source].filter_type:
             _quarantine_wrong_type(database, run, mapping, target, now)
     wrong = select(quarantine.c.profile_id).distinct().where(*mine).subquery("wrong_type")
     return settle(database, run.staging, wrong, Fate.REJECTED, Reason.VALUE_TYPE)
@@ -173,7 +174,7 @@ def _quarantine_wrong_type(
 
 
 def _misfits(text: ColumnElement[str], target: FilterType) -> ColumnElement[bool]:
-    fits = text.regexp_match(VALUE_PATTERNS[target])
+    fits = has_form(text, target)
     if target is not FilterType.RANGE:
         return ~fits
     too_large = case((fits, func.abs(cast(text, Numeric)) > MAX_WHOLE_NUMBER), else_=False)

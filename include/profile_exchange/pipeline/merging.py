@@ -26,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
-from profile_exchange.domain.properties import VALUE_PATTERNS, FilterType
+from profile_exchange.domain.properties import FilterType
 from profile_exchange.store.json_lists import numbered_values_of
 from profile_exchange.store.json_objects import object_of
+from profile_exchange.store.value_forms import has_form
 
 _EMPTY = cast(literal("{}"), JSONB)
 _NO_VALUES = cast(literal("[]"), JSONB)
@@ -144,7 +145,7 @@ def _summed(before: Json, sums: Json, target: str, contribution: FromClause) -> 
     """What is there, plus what the source profile contributes more (or less) than last time."""
     present = _at(before, target).op("->>", return_type=Text())(0)
     number = case(
-        (present.regexp_match(VALUE_PATTERNS[FilterType.DECIMAL]), cast(present, Numeric)),
+        (has_form(present, FilterType.DECIMAL), cast(present, Numeric)),
         else_=0,
     )
     amount = cast(sums.op("->>", return_type=Text())(cast(literal(target), Text)), Numeric)

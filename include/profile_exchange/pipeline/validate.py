@@ -43,7 +43,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 from profile_exchange.domain.errors import ConfigurationError, LimitExceeded
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
-from profile_exchange.domain.properties import VALUE_PATTERNS
+from profile_exchange.domain.properties import VALUE_FORMS
 from profile_exchange.pipeline.expectations import (
     CheckedProperty,
     PlannedExpectation,
@@ -55,6 +55,7 @@ from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.staging import SCHEMA
 from profile_exchange.store.tables import quarantine
+from profile_exchange.store.value_forms import has_form
 
 log = logging.getLogger(__name__)
 
@@ -136,11 +137,11 @@ def _rows(run: Run, properties: Sequence[CheckedProperty]) -> Select[Any]:
     for checked in properties:
         values = staged.c.properties[checked.id]
         value = values.op("->>", return_type=Text())(each.c.ordinal - 1)
-        text = func.btrim(value, BLANKS) if checked.filter_type in VALUE_PATTERNS else value
+        text = func.btrim(value, BLANKS) if checked.filter_type in VALUE_FORMS else value
         columns.append(text)
         if checked.numeric:
             # CASE is the one place where SQL promises not to cast before it has looked.
-            is_number = text.regexp_match(VALUE_PATTERNS[checked.filter_type])
+            is_number = has_form(text, checked.filter_type)
             columns.append(case((is_number, cast(text, Numeric)), else_=null()))
     row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
     return (

@@ -46,10 +46,10 @@ from profile_exchange.domain.properties import (
     CREATION_DATE,
     LAST_MODIFIED_DATE,
     PRIVACY_LEGISLATION,
+    FilterType,
 )
 from profile_exchange.domain.refinement import (
     MICROSECONDS_AN_HOUR,
-    NUMBER_PATTERN,
     AllOf,
     AnyOf,
     Consents,
@@ -65,6 +65,7 @@ from profile_exchange.domain.refinement import (
 )
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.store import consent
+from profile_exchange.store.value_forms import has_form
 
 Condition = ColumnElement[bool]
 #: The bound of a range: a value, an expression, or none.
@@ -193,7 +194,7 @@ def _between(value: ColumnElement[Any], lowest: Bound, highest: Bound) -> Condit
 
 def number(text: ColumnElement[str]) -> ColumnElement[Any]:
     """The number that a trimmed text says, or null; the twin of `domain.refinement.number_of`."""
-    return case((_is_like(text, NUMBER_PATTERN), cast(text, Numeric)), else_=null())
+    return case((has_form(text, FilterType.DECIMAL), cast(text, Numeric)), else_=null())
 
 
 def moment(text: ColumnElement[str]) -> ColumnElement[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,9 +120,17 @@ def described(types: Mapping[str, str]) -> list[ProfileProperty]:
     ]
 
 
+def at_once(step: Callable[..., Any], *arguments: Any) -> Any:
+    """Take a step of the pipeline as it is."""
+    return step(*arguments)
+
+
 @dataclass
 class Exchange:
-    """Two tenants and a connection; `run` takes all steps in the order of the DAG."""
+    """Two tenants and a connection; `run` takes all steps in the order of the DAG.
+
+    ``take`` is how each step is taken: a test that repeats or interrupts steps brings its own.
+    """
 
     store_url: str
     goal: Mapping[str, Any]
@@ -131,6 +139,9 @@ class Exchange:
     settings: Mapping[str, Any] = field(default_factory=dict)
     segment_ids: Sequence[str] = (EVERYBODY,)
     profiles_per_part: int = 100
+    max_parts: int = 16
+    page_size: int = 2
+    take: Callable[..., Any] = at_once
     now: datetime = NOW
     runs: int = 0
     connection_id: str = "taylor-times"
@@ -152,7 +163,7 @@ class Exchange:
             *described(self.their_properties),
             ProfileProperty("lastmodifieddate", "Modified", FilterType.DATETIME),
         ]
-        return InMemorySource(self.theirs, known, self.segment_ids)
+        return InMemorySource(self.theirs, known, self.segment_ids, self.page_size)
 
     def open(self) -> Run:
         self.runs += 1
@@ -163,28 +174,28 @@ class Exchange:
             run_id=f"run-{self.runs}",
             now=self.now + timedelta(days=self.runs),
             profiles_per_part=self.profiles_per_part,
-            max_parts=16,
+            max_parts=self.max_parts,
         )
 
     def pulled(self) -> Run:
         run = self.open()
         for request in requests_for(run, run.plan.segments):
-            pull(run, self.source, request)
+            self.take(pull, run, self.source, request)
         return run
 
     def gated(self) -> tuple[Run, Any]:
         run = self.pulled()
-        join(run)
-        filter_by_consent(run)
-        validate(run, self.now)
-        map_properties(run, self.now)
-        return run, gate(run, self.profiles_per_part, 16)
+        self.take(join, run)
+        self.take(filter_by_consent, run)
+        self.take(validate, run, self.now)
+        self.take(map_properties, run, self.now)
+        return run, self.take(gate, run, self.profiles_per_part, self.max_parts)
 
     def run(self) -> Report:
         run, admission = self.gated()
         for package in admission.packages:
-            upsert(run, package, self.now + timedelta(days=self.runs))
-        return report(run, self.now)
+            self.take(upsert, run, package, self.now + timedelta(days=self.runs))
+        return self.take(report, run, self.now)
 
     def counts(self) -> FateCounts:
         return self.run().counts

@@ -14,12 +14,9 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
     Numeric,
-    Select,
     Subquery,
     Text,
-    and_,
     cast,
     func,
     insert,
@@ -28,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import JSONB, Insert
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -37,8 +34,12 @@ from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
-from profile_exchange.pipeline.filter_by_consent import allowed, objectives_of, without_consent
-from profile_exchange.pipeline.merging import merged
+from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
+from profile_exchange.pipeline.merged_profiles import (
+    existing_after,
+    last_contribution,
+    new_after,
+)
 from profile_exchange.pipeline.runs import Run, hold_pen
 from profile_exchange.pipeline.settling import settle, settled
 from profile_exchange.pipeline.targets import prepare_targets
@@ -141,26 +142,7 @@ def _modify(
     objectives: Sequence[Objective],
     now: datetime,
 ) -> int:
-    mapped = _on_the_way(run, package)
-    contributions = _contributions(run, mapped)
-    source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
-    for contribution, same in contributions.values():
-        source = source.outerjoin(contribution, same)
-    joined = {target: contribution for target, (contribution, _) in contributions.items()}
-    after = merged(profile.c.properties, mapped, run.goal.mappings, joined)
-    computed = (
-        select(
-            mapped.c.profile_id,
-            mapped.c.target_id,
-            profile.c.properties.label("before"),
-            after.label("after"),
-        )
-        .select_from(source)
-        .where(~mapped.c.is_new, allowed(run, profile, objectives))
-        # Keeps the planner from computing the new value twice, for the test and for the write.
-        .offset(0)
-        .subquery("computed")
-    )
+    computed = existing_after(run, _on_the_way(run, package), objectives).subquery("computed")
     written = (
         update(profile)
         .where(profile.c.id == computed.c.target_id)
@@ -170,29 +152,6 @@ def _modify(
         .cte("written")
     )
     return settle(database, run.staging, written, Fate.MODIFIED, Reason.WRITTEN)
-
-
-def _contributions(run: Run, mapped: Subquery) -> dict[str, tuple[FromClause, ColumnElement[bool]]]:
-    """For each summed target: the last contribution of the same source profile, and its join."""
-    return {
-        mapping.target: _last_contribution(run, mapped, mapping)
-        for mapping in run.goal.mappings
-        if mapping.strategy is Strategy.SUM
-    }
-
-
-def _last_contribution(
-    run: Run, mapped: FromClause, mapping: PropertyMapping
-) -> tuple[FromClause, ColumnElement[bool]]:
-    last = tables.contribution.alias()
-    same = and_(
-        last.c.connection == run.connection.id,
-        last.c.property_id == mapping.target,
-        last.c.source_property == mapping.source,
-        last.c.source_id == mapped.c.profile_id,
-        last.c.target_id == mapped.c.target_id,
-    )
-    return last, same
 
 
 def _leave(database: Database, run: Run, package: IdRange) -> int:
@@ -212,7 +171,7 @@ def _create(database: Database, run: Run, package: IdRange, now: datetime) -> in
     if not run.goal.links:
         return 0
     mapped = _on_the_way(run, package)
-    rows = _new_profiles(run, mapped, now)
+    rows = new_after(run, mapped, now)
     names = [column.name for column in profile.columns]
     made = (
         insert_into(profile)
@@ -230,41 +189,6 @@ def _create(database: Database, run: Run, package: IdRange, now: datetime) -> in
     if created:
         _identify(database, run, package)
     return created
-
-
-def _new_profiles(run: Run, mapped: Subquery, now: datetime) -> Select[Any]:
-    staged = run.staging.staged
-    row = and_(staged.c.profile_id == mapped.c.profile_id, staged.c.segment == mapped.c.segment)
-    nobody = select(tables.contribution).where(literal(False)).subquery()
-    empty: dict[str, FromClause] = {
-        m.target: nobody for m in run.goal.mappings if m.strategy is Strategy.SUM
-    }
-    source: FromClause = mapped.join(staged, row)
-    if empty:
-        source = source.outerjoin(nobody, literal(True))
-    properties = merged(_identifiers(run, staged), mapped, run.goal.mappings, empty)
-    return (
-        select(
-            mapped.c.target_id,
-            literal(now),
-            literal(now),
-            staged.c.privacy_legislation,
-            staged.c.consented_objectives,
-            staged.c.refused_objectives,
-            properties,
-        )
-        .select_from(source)
-        .where(mapped.c.is_new)
-    )
-
-
-def _identifiers(run: Run, staged: FromClause) -> ColumnElement[Any]:
-    """``{our identifier: values}`` of all linked identifiers that a profile came with."""
-    pairs = {pair.ours: pair.theirs for link in run.goal.links for pair in link}
-    arguments: list[ColumnElement[Any]] = []
-    for ours, theirs in pairs.items():
-        arguments.extend([cast(literal(ours), Text), staged.c.properties[theirs]])
-    return cast(func.jsonb_strip_nulls(func.jsonb_build_object(*arguments)), JSONB)
 
 
 def _identify(database: Database, run: Run, package: IdRange) -> None:
@@ -291,7 +215,7 @@ def _remember_contributions(database: Database, run: Run, package: IdRange) -> N
 
 def _changed_contributions(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
     mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
-    last, same = _last_contribution(run, mapped, mapping)
+    last, same = last_contribution(run, mapped, mapping)
     text = mapped.c.sums.op("->>", return_type=Text())(cast(literal(mapping.target), Text))
     amount = cast(text, Numeric)
     counted = [Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value]

@@ -75,7 +75,8 @@ def join(run: Run) -> dict[str, int]:
         take_back(database, tables, REASONS)
         database.execute(delete(tables.matched))
         _decide(database, run)
-        analyze(database, tables.matched, "profile_id", "target_id")
+        analyze(database, tables.matched, "profile_id", "segment", "target_id")
+        analyze(database, tables.fate, "profile_id")
         return {_MATCHED: _count_matched(database, run), **counts_by_reason(database, tables)}
 
 

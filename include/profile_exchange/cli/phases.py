@@ -25,6 +25,11 @@ class Phases:
             self._status = self._console.status(f"{phase} ...")
             self._status.start()
 
+    def tell(self, doing: str, share: float) -> None:
+        """How far the phase has come: what it does now, and the part of that which is done."""
+        if self._status:
+            self._status.update(f"{self._phase} ... {doing}, {share:.0%}")
+
     def end(self) -> None:
         """The phase is over."""
         self.leave()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -56,7 +56,7 @@ def up(
     console = Console(highlight=False)
     phases = Phases(console)
     ports = Ports(airflow=port, exposure=exposure_port, postgres=postgres_port)
-    installation = _installation(ports, profiles, phases.begin)
+    installation = _installation(ports, profiles, phases)
     with _signals_interrupt(), _stopped_at_the_end(installation, phases):
         installation.start()
         phases.end()
@@ -68,18 +68,21 @@ def up(
         _stay(installation, console)
 
 
-def _installation(ports: Ports, profiles: int, phase: Callable[[str], None]) -> Installation:
+def _installation(ports: Ports, profiles: int, phases: Phases) -> Installation:
     from profile_exchange.config.settings import settings
     from profile_exchange.installation.airflow_environment import Project
     from profile_exchange.installation.launch import Installation
     from profile_exchange.sample.loading import SAMPLE_TENANTS, load
 
     def fill(tenant_id: str, url: str) -> None:
+        def told(doing: str, share: float) -> None:
+            phases.tell(f"{doing} {profiles:,} profiles of {tenant_id}", share)
+
         if tenant_id in SAMPLE_TENANTS:
-            load(tenant_id, url, profiles, now=datetime.now(UTC))
+            load(tenant_id, url, profiles, now=datetime.now(UTC), progress=told)
 
     project = Project(connections=settings().connections_dir, tenants=settings().tenants_dir)
-    return Installation(settings().state_dir, project, ports, fill, phase)
+    return Installation(settings().state_dir, project, ports, fill, phases.begin)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from profile_exchange.config.connection_spec import ConnectionSpec
 from profile_exchange.domain.connection import Connection
@@ -86,7 +86,7 @@ class InMemorySource:
 def _received(given: Mapping[str, Any], properties: Sequence[str]) -> ReceivedProfile:
     values = _properties(given)
     if "modified" in given and "lastmodifieddate" in properties:
-        values["lastmodifieddate"] = [str(given["modified"])]
+        values["lastmodifieddate"] = [_modified(given)]
     return ReceivedProfile(
         id=str(profile_id(given["id"])),
         creation_date=NOW,
@@ -97,6 +97,15 @@ def _received(given: Mapping[str, Any], properties: Sequence[str]) -> ReceivedPr
             PropertyValues(key, value) for key, value in values.items() if key in properties
         ],
     )
+
+
+def _modified(given: Mapping[str, Any]) -> str:
+    """When a profile was modified, as its tenant writes it; YAML reads dates as such."""
+    moment = given.get("modified", NOW)
+    if isinstance(moment, datetime):
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return str(int(aware.timestamp() * 1000))
+    return str(moment)
 
 
 _ENVELOPE = {"id", "segments", "zone", "consented", "refused", "modified"}
@@ -165,6 +174,11 @@ class Exchange:
         ]
         return InMemorySource(self.theirs, known, self.segment_ids, self.page_size)
 
+    @property
+    def today(self) -> datetime:
+        """When the last run started: they are a day apart."""
+        return self.now + timedelta(days=self.runs)
+
     def open(self) -> Run:
         self.runs += 1
         return authenticate(
@@ -172,7 +186,7 @@ class Exchange:
             self.connection,
             self.store_url,
             run_id=f"run-{self.runs}",
-            now=self.now + timedelta(days=self.runs),
+            now=self.today,
             profiles_per_part=self.profiles_per_part,
             max_parts=self.max_parts,
         )
@@ -225,6 +239,21 @@ def furnish(
             database.execute(insert(profile), [_row(given) for given in profiles])
         names = ["property_id", "value", "profile_id"]
         database.execute(insert(profile_identifier).from_select(names, identifiers_of(profile)))
+
+
+def replace_ours(
+    store_url: str, profiles: Sequence[Mapping[str, Any]], gone: Sequence[Any] = ()
+) -> None:
+    """Replace some of a tenant's profiles, add some, and take some away."""
+    ids = [profile_id(name) for name in [*(given["id"] for given in profiles), *gone]]
+    names = ["property_id", "value", "profile_id"]
+    with engine_for(store_url).begin() as database:
+        database.execute(delete(profile).where(profile.c.id.in_(ids)))
+        database.execute(delete(profile_identifier).where(profile_identifier.c.profile_id.in_(ids)))
+        if profiles:
+            database.execute(insert(profile), [_row(given) for given in profiles])
+        some = select(profile).where(profile.c.id.in_(ids)).subquery("some")
+        database.execute(insert(profile_identifier).from_select(names, identifiers_of(some)))
 
 
 def _row(given: Mapping[str, Any]) -> dict[str, Any]:

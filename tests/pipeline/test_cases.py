@@ -2,6 +2,11 @@
 
 Each case gives their profiles, ours, and an import goal; it expects a fate for each of their
 profiles and values for ours. It runs through the real steps on PostgreSQL.
+
+The first run of a case is on 3 November 2026 at 9:00 UTC. ``then`` lists further runs, each a day
+after the one before, with what has changed since: ``theirs`` and ``ours`` replace profiles or
+add some, ``theirs_gone`` and ``ours_gone`` take some away, ``goal`` and ``connection`` change the
+settings they name, ``segments`` is what is exposed from now on.
 """
 
 from __future__ import annotations
@@ -17,10 +22,13 @@ from sqlalchemy import select
 from profile_exchange.domain import errors
 from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.store.database import engine_for
-from tests.pipeline.exchange import EVERYBODY, Exchange, furnish, ours, profile_id
+from tests.pipeline.exchange import EVERYBODY, Exchange, furnish, ours, profile_id, replace_ours
 
 CASES = Path(__file__).parents[1] / "cases"
+CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
+KEYS |= {"segments", "then"}
+EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons"}
 
 TYPES = {
     "theirs": {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT", "visits": "RANGE"},
@@ -34,6 +42,10 @@ def _cases() -> list[Any]:
     for path in sorted(CASES.glob("*.yaml")):
         for case in yaml.safe_load(path.read_text()):
             unknown = set(case) - KEYS
+            for step in case.get("then", []):
+                unknown |= set(step) - CHANGES - {"expect"}
+            for step in (case, *case.get("then", [])):
+                unknown |= set(step["expect"]) - EXPECTED
             assert not unknown, f"{path.name}: {case['case']}: unknown {unknown}"
             found.append(pytest.param(case, id=f"{path.stem}: {case['case']}"))
     return found
@@ -41,29 +53,54 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize("case", _cases())
 def test_case(case: Mapping[str, Any], store_url: str) -> None:
+    exchange = _exchange(case, store_url)
+    _run(exchange, case["expect"])
+    for step in case.get("then", []):
+        _change(exchange, step)
+        _run(exchange, step["expect"])
+
+
+def _exchange(case: Mapping[str, Any], store_url: str) -> Exchange:
     types = {side: {**TYPES[side], **case.get("types", {}).get(side, {})} for side in TYPES}
     furnish(store_url, types["ours"], case.get("ours", []), case.get("objectives", []))
     theirs = case.get("theirs", [])
-    segments = sorted({name for p in theirs for name in p.get("segments", [EVERYBODY])})
-    exchange = Exchange(
+    named = sorted({name for p in theirs for name in p.get("segments", [EVERYBODY])})
+    return Exchange(
         store_url=store_url,
         goal={**GOAL, **case.get("goal", {})},
         settings=case.get("connection", {}),
         theirs=theirs,
         their_properties=types["theirs"],
-        segment_ids=segments or [EVERYBODY],
+        segment_ids=case.get("segments", named) or [EVERYBODY],
     )
-    expected = case["expect"]
+
+
+def _change(exchange: Exchange, step: Mapping[str, Any]) -> None:
+    """What has changed on either side before a further run."""
+    replaced = {given["id"] for given in step.get("theirs", [])} | set(step.get("theirs_gone", []))
+    kept = [given for given in exchange.theirs if given["id"] not in replaced]
+    exchange.theirs = [*kept, *step.get("theirs", [])]
+    exchange.goal = {**exchange.goal, **step.get("goal", {})}
+    exchange.settings = {**exchange.settings, **step.get("connection", {})}
+    exchange.segment_ids = step.get("segments", exchange.segment_ids)
+    replace_ours(exchange.store_url, step.get("ours", []), step.get("ours_gone", []))
+
+
+def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     if "error" in expected:
         _expect_error(exchange, expected)
         return
     run, admission = exchange.gated()
     reported = _finish(exchange, run, admission)
     counts = {k: v for k, v in reported.counts.as_dict().items() if v and k != "received"}
-    assert _fates(run) == {profile_id(k): v for k, v in expected.get("fates", {}).items()}
+    settled = _settled(run)
+    fates = {key: fate for key, (fate, _) in settled.items()}
+    assert fates == {profile_id(k): v for k, v in expected.get("fates", {}).items()}
+    for name, reason in expected.get("reasons", {}).items():
+        assert settled[profile_id(name)][1] == reason
     if "counts" in expected:
         assert counts == expected["counts"]
-    _expect_values(store_url, expected)
+    _expect_values(exchange.store_url, expected)
 
 
 def _finish(exchange: Exchange, run: Any, admission: Any) -> Any:
@@ -71,15 +108,16 @@ def _finish(exchange: Exchange, run: Any, admission: Any) -> Any:
     from profile_exchange.pipeline.upsert import upsert
 
     for package in admission.packages:
-        upsert(run, package, exchange.now)
-    return report(run, exchange.now)
+        upsert(run, package, exchange.today)
+    return report(run, exchange.today)
 
 
-def _fates(run: Any) -> dict[Any, str]:
+def _settled(run: Any) -> dict[Any, tuple[str, str]]:
+    """Fate and reason of each received profile."""
     with engine_for(run.store_url).connect() as database:
         fate = run.staging.fate
-        rows = database.execute(select(fate.c.profile_id, fate.c.fate))
-        return {row.profile_id: row.fate for row in rows}
+        rows = database.execute(select(fate.c.profile_id, fate.c.fate, fate.c.reason))
+        return {row.profile_id: (row.fate, row.reason) for row in rows}
 
 
 def _expect_error(exchange: Exchange, expected: Mapping[str, Any]) -> None:

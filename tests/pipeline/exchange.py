@@ -73,14 +73,15 @@ class InMemorySource:
     def page(self, segment: str, cursor: str | None, properties: Sequence[str]) -> Page:
         first, end = map(int, (cursor or f"0-{1 << 128}").split("-"))
         chosen = sorted(
-            (profile_id(p["id"]).int, p)
-            for p in self.profiles
+            (profile_id(p["id"]).int, place)
+            for place, p in enumerate(self.profiles)
             if segment in p.get("segments", [EVERYBODY]) and first <= profile_id(p["id"]).int < end
         )
         page = chosen[: self.page_size]
         more = chosen[self.page_size :]
         cursor = f"{more[0][0]}-{end}" if more else None
-        return Page([_received(p, properties) for _, p in page], [], cursor)
+        received = [_received(self.profiles[place], properties) for _, place in page]
+        return Page(received, [], cursor)
 
 
 def _received(given: Mapping[str, Any], properties: Sequence[str]) -> ReceivedProfile:

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     OLDER_DUPLICATE = "older_duplicate"
     NO_IDENTIFIER = "no_identifier"
     NO_MATCH = "no_match"
+    IDENTIFIER_TAKEN = "identifier_taken"
     SEVERAL_MATCHES = "several_matches"
     NO_CONSENT = "no_consent"
     CONSENT_WITHDRAWN = "consent_withdrawn"

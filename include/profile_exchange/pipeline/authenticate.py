@@ -9,7 +9,7 @@ from datetime import datetime
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import NoLongerExposed
 from profile_exchange.domain.packages import parts_for
-from profile_exchange.domain.properties import LAST_MODIFIED_DATE, ProfileProperty
+from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, ProfileProperty
 from profile_exchange.pipeline.plan import Plan, PlannedProperty
 from profile_exchange.pipeline.ports import ExposedSegment, Source
 from profile_exchange.pipeline.runs import Run, find_run, import_goal, open_run
@@ -113,6 +113,12 @@ def _wanted(connection: Connection, exposed: Exposed) -> list[ExposedSegment]:
 def _needed(
     connection: Connection, known: dict[str, ProfileProperty]
 ) -> dict[str, PlannedProperty]:
-    """What to pull: all that the goal names, and when a profile was modified if we may know."""
-    names = [*import_goal(connection).source_properties, LAST_MODIFIED_DATE]
+    """What to pull: all that the goal names, and when a profile was modified if we may know.
+
+    Without links also which channels it visited: both tenants must have seen the visitor.
+    """
+    goal = import_goal(connection)
+    names = [*goal.source_properties, LAST_MODIFIED_DATE]
+    if not goal.links:
+        names.append(VISITED_CHANNEL)
     return {name: PlannedProperty.of(known[name]) for name in names if name in known}

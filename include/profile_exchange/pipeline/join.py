@@ -4,7 +4,8 @@ Set by set, for all profiles at once. Without links a profile matches the one of
 ours with its id. With links, each alternative proposes the profiles of ours that agree on all
 its identifier pairs; the first alternative that proposes exactly one decides, one that
 proposes several is discarded, and a profile for which only discarded ones are left is
-ambiguous. Of several received profiles for one of ours the one modified last goes on.
+ambiguous. Of several received profiles for one of ours, or for one person who is about to be
+created (`creating`), the one modified last goes on.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from sqlalchemy import (
     insert,
     intersect,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -38,17 +40,20 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import UUID, array, distinct_on
+from sqlalchemy.dialects.postgresql import array, distinct_on
 from sqlalchemy.schema import CreateTableAs, DropTable
 
 from profile_exchange.domain.connection import IdentifierPair, Link, Unmatched
 from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, FilterType
+from profile_exchange.pipeline.creating import compared_as, find_persons, identified, new_id
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import counts_by_reason, settled, take_back
-from profile_exchange.store.database import store_errors
-from profile_exchange.store.identifiers import is_identifier, normalised
+from profile_exchange.store.database import rows_written, store_errors
+from profile_exchange.store.identifiers import normalised
 from profile_exchange.store.json_lists import values_of
+from profile_exchange.store.refinement import moment
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import profile, profile_identifier
 
@@ -56,6 +61,7 @@ REASONS = (
     Reason.OLDER_DUPLICATE,
     Reason.NO_IDENTIFIER,
     Reason.NO_MATCH,
+    Reason.IDENTIFIER_TAKEN,
     Reason.SEVERAL_MATCHES,
     Reason.NO_VISITED_CHANNEL,
 )
@@ -89,21 +95,70 @@ def _decide(database: Database, run: Run) -> None:
     # The planner takes the values of JSON lists for a few different ones, and would look each
     # of them up in the index in the hope of meeting it again.
     database.execute(text("set local enable_memoize = off"))
+    proposed = _propose(database, run)
+    if run.goal.unmatched is Unmatched.CREATE:
+        find_persons(database, run, proposed)
+    database.execute(_matched(run, proposed))
+    database.execute(_settled_here(run, proposed))
+    database.execute(DropTable(proposed))
+
+
+def _propose(database: Database, run: Run) -> Table:
+    """A temporary table with each received profile once: what it matches, or why not."""
+    if len(run.plan.segments) > 1:
+        _drop_repeats(database, run)
     decide = CreateTableAs(_proposed(run), "proposed", temporary=True)
-    database.execute(decide)
-    database.execute(_matched(run, decide.table))
-    database.execute(_settled_here(run, decide.table))
-    database.execute(DropTable(decide.table))
+    proposed = rows_written(database, decide)
+    if len(run.plan.segments) == 1 and proposed < _staged_rows(database, run):
+        # Some profile came twice in its one segment; that is rare, so it is looked for only now.
+        _drop_repeats(database, run)
+        database.execute(DropTable(decide.table))
+        database.execute(decide)
+    return decide.table
+
+
+def _staged_rows(database: Database, run: Run) -> int:
+    staged = run.staging.staged
+    query = select(func.count()).select_from(staged).where(~settled(run.staging, staged))
+    return int(database.execute(query).scalar_one())
+
+
+def _drop_repeats(database: Database, run: Run) -> None:
+    """Keep one row of a profile that a segment's pages showed twice: as it was modified last.
+
+    It changed while it was pulled, and so moved to another page.
+    """
+    staged = run.staging.staged
+    row: ColumnElement[Any] = literal_column(f"{staged.name}.ctid")
+    key = (staged.c.profile_id, staged.c.segment)
+    repeated = select(*key).group_by(*key).having(func.count() > 1).subquery("repeated")
+    newest = func.row_number().over(
+        partition_by=key, order_by=[_modified(run).desc().nulls_last(), row.desc()]
+    )
+    rows = (
+        select(row.label("row"), newest.label("place"))
+        .join_from(staged, repeated, _same_row(repeated, staged))
+        .subquery("rows")
+    )
+    older = select(rows.c.row).where(rows.c.place > 1)
+    database.execute(delete(staged).where(row.in_(older)))
 
 
 def _proposed(run: Run) -> Select[Any]:
-    """Each received profile once, as its first segment shows it: what it matches, or why not."""
+    """Each received profile once: what it matches, or why not.
+
+    Of a profile that came in several segments, the row that was modified last stands for it; it
+    may have changed between the pages.
+    """
     staged = run.staging.staged
     query = _by_links(run) if run.goal.links else _by_profile_id(run)
+    order: list[ColumnElement[Any]] = [staged.c.segment]
+    if len(run.plan.segments) > 1:
+        order = [_modified(run).desc().nulls_last(), staged.c.segment]
     return (
         query.ext(distinct_on(staged.c.profile_id))
         .where(~settled(run.staging, staged))
-        .order_by(staged.c.profile_id, staged.c.segment)
+        .order_by(staged.c.profile_id, *order)
     )
 
 
@@ -113,15 +168,15 @@ def _modified(run: Run) -> ColumnElement[int]:
     # A regular expression would cost more than all the rest of the row.
     only_digits = func.translate(told, _DIGITS, "") == ""
     is_number = and_(only_digits, func.length(told).between(1, _MAX_DIGITS))
-    return case((is_number, cast(told, BigInteger)), else_=None)
+    written_out = moment(func.btrim(told, BLANKS)) / literal(1000, BigInteger)
+    return case((is_number, cast(told, BigInteger)), else_=cast(written_out, BigInteger))
 
 
 def _by_profile_id(run: Run) -> Select[Any]:
     staged = run.staging.staged
-    visited = func.coalesce(profile.c.properties[VISITED_CHANNEL][0].astext, "") != ""
     outcome = case(
         (profile.c.id.is_(None), Reason.NO_MATCH.value),
-        (~visited, Reason.NO_VISITED_CHANNEL.value),
+        (~_visited_both(run), Reason.NO_VISITED_CHANNEL.value),
         else_=_MATCHED,
     )
     return select(
@@ -135,6 +190,18 @@ def _by_profile_id(run: Run) -> Select[Any]:
     ).select_from(staged.outerjoin(profile, profile.c.id == staged.c.profile_id))
 
 
+def _visited_both(run: Run) -> ColumnElement[bool]:
+    """Whether the visitor has been at both tenants (SEMANTICS, Matching 1).
+
+    The exposing side judges by its own record before a profile leaves. Where it shows us that
+    record, we hold it to it.
+    """
+    records = [profile.c.properties]
+    if VISITED_CHANNEL in run.plan.sources:
+        records.append(run.staging.staged.c.properties)
+    return and_(*(func.coalesce(r[VISITED_CHANNEL][0].astext, "") != "" for r in records))
+
+
 def _by_links(run: Run) -> Select[Any]:
     staged = run.staging.staged
     rows: FromClause = staged
@@ -144,23 +211,22 @@ def _by_links(run: Run) -> Select[Any]:
     target = func.coalesce(*(case((a.c.proposed == 1, a.c.target_id)) for a in alternatives), None)
     several = or_(false(), *(func.coalesce(a.c.proposed > 1, False) for a in alternatives))
     creates = run.goal.unmatched is Unmatched.CREATE
-    person = _person(run) if creates else cast(None, Text)
-    is_new = and_(target.is_(None), ~several, person.isnot(None))
+    is_new = and_(target.is_(None), ~several, identified(run)) if creates else false()
     outcome = case(
         (target.isnot(None), _MATCHED),
         (several, Reason.SEVERAL_MATCHES.value),
-        (is_new, _MATCHED),
+        *([(is_new, _MATCHED)] if creates else []),
         (~_has_identifiers(run), Reason.NO_IDENTIFIER.value),
         else_=Reason.NO_MATCH.value,
     )
     return select(
         staged.c.profile_id,
         staged.c.segment,
-        func.coalesce(target, case((is_new, _new_id(run)))).label("target_id"),
+        func.coalesce(target, case((is_new, new_id(run)))).label("target_id"),
         is_new.label("is_new"),
         _modified(run).label("modified"),
         outcome.label("outcome"),
-        person.label("person"),
+        cast(None, Text).label("person"),
     ).select_from(rows)
 
 
@@ -191,14 +257,17 @@ def _pair(run: Run, pair: IdentifierPair) -> Select[Any]:
     """
     theirs = _compared(run, pair)
     ours = profile_identifier.alias()
-    agrees = and_(ours.c.property_id == pair.ours, ours.c.value == theirs.c.value)
+    value: ColumnElement[Any] = ours.c.value
+    if compared_as(run, pair) is not run.plan.identifier_types[pair.ours]:
+        value = normalised(value, FilterType.EMAIL)
+    agrees = and_(ours.c.property_id == pair.ours, value == theirs.c.value)
     columns = (theirs.c.profile_id, theirs.c.segment, ours.c.profile_id.label("target_id"))
     return select(*columns).join_from(theirs, ours, agrees)
 
 
 def _compared(run: Run, pair: IdentifierPair) -> Subquery:
     """The values of one of their identifiers as they are compared, a row for each."""
-    staged, filter_type = run.staging.staged, run.plan.identifier_types[pair.ours]
+    staged, filter_type = run.staging.staged, compared_as(run, pair)
     row = (staged.c.profile_id, staged.c.segment)
     values = staged.c.properties[pair.theirs]
     each = values_of(values)
@@ -219,33 +288,6 @@ def _has_identifiers(run: Run) -> ColumnElement[bool]:
             for link in run.goal.links
         )
     )
-
-
-def _person(run: Run) -> ColumnElement[str]:
-    """Who a profile about to be created is: its values of the first alternative it can fill."""
-    return func.coalesce(
-        *(_filled(run, number, link) for number, link in enumerate(run.goal.links)),
-        cast(None, Text),
-    )
-
-
-def _filled(run: Run, number: int, link: Link) -> ColumnElement[str]:
-    values = [_least(run, pair, run.plan.identifier_types[pair.ours]) for pair in link]
-    every = and_(*(value.isnot(None) for value in values))
-    return case((every, cast(func.jsonb_build_array(number, *values), Text)), else_=None)
-
-
-def _least(run: Run, pair: IdentifierPair, filter_type: FilterType) -> ColumnElement[str]:
-    values = values_of(run.staging.staged.c.properties[pair.theirs])
-    compared = normalised(values.c.value, filter_type)
-    query = select(func.min(compared)).select_from(values).where(is_identifier(compared))
-    return query.correlate(run.staging.staged).scalar_subquery()
-
-
-def _new_id(run: Run) -> ColumnElement[Any]:
-    """The id of a profile about to be created: the same for every repetition of the run."""
-    text = func.concat(run.connection.id, ":", run.staging.staged.c.profile_id)
-    return cast(func.md5(text), UUID(as_uuid=True))
 
 
 def _matched(run: Run, proposed: Table) -> Insert:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, FromClause, Select, and_, literal, select
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.creating import new_identifiers
 from profile_exchange.pipeline.filter_by_consent import allowed
 from profile_exchange.pipeline.merging import merged
 from profile_exchange.pipeline.runs import Run
@@ -84,7 +84,7 @@ def new_after(run: Run, mapped: FromClause, now: datetime) -> Select[Any]:
     source: FromClause = mapped.join(staged, row)
     if empty:
         source = source.outerjoin(nobody, literal(True))
-    properties = merged(_identifiers(run, staged), mapped, run.goal.mappings, empty)
+    properties = merged(new_identifiers(run, staged), mapped, run.goal.mappings, empty)
     return (
         select(
             mapped.c.target_id,
@@ -98,12 +98,3 @@ def new_after(run: Run, mapped: FromClause, now: datetime) -> Select[Any]:
         .select_from(source)
         .where(mapped.c.is_new)
     )
-
-
-def _identifiers(run: Run, staged: FromClause) -> ColumnElement[Any]:
-    """``{our identifier: values}`` of all linked identifiers that a profile came with."""
-    pairs = {pair.ours: pair.theirs for link in run.goal.links for pair in link}
-    arguments: list[ColumnElement[Any]] = []
-    for ours, theirs in pairs.items():
-        arguments.extend([cast(literal(ours), Text), staged.c.properties[theirs]])
-    return cast(func.jsonb_strip_nulls(func.jsonb_build_object(*arguments)), JSONB)

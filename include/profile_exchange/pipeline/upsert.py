@@ -30,10 +30,11 @@ from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from profile_exchange.domain.connection import PropertyMapping, Strategy
+from profile_exchange.domain.connection import PropertyMapping, Strategy, Unmatched
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.creating import new_identifiers, row_of, taken
 from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
 from profile_exchange.pipeline.merged_profiles import (
     existing_after,
@@ -168,8 +169,9 @@ def _leave(database: Database, run: Run, package: IdRange) -> int:
 
 
 def _create(database: Database, run: Run, package: IdRange, now: datetime) -> int:
-    if not run.goal.links:
+    if run.goal.unmatched is not Unmatched.CREATE:
         return 0
+    _leave_taken(database, run, package)
     mapped = _on_the_way(run, package)
     rows = new_after(run, mapped, now)
     names = [column.name for column in profile.columns]
@@ -189,6 +191,20 @@ def _create(database: Database, run: Run, package: IdRange, now: datetime) -> in
     if created:
         _identify(database, run, package)
     return created
+
+
+def _leave_taken(database: Database, run: Run, package: IdRange) -> None:
+    """Create nobody whose identifier has come to be that of a profile of ours since the join."""
+    mapped, staged = _on_the_way(run, package), run.staging.staged
+    profiles = (
+        select(mapped.c.target_id.label("id"), new_identifiers(run, staged).label("properties"))
+        .join_from(mapped, staged, row_of(mapped, staged))
+        .where(mapped.c.is_new)
+        .subquery("profiles")
+    )
+    query = select(mapped.c.profile_id).where(mapped.c.is_new)
+    late = query.where(mapped.c.target_id.in_(taken(profiles))).subquery("late")
+    settle(database, run.staging, late, Fate.UNMATCHED, Reason.IDENTIFIER_TAKEN)
 
 
 def _identify(database: Database, run: Run, package: IdRange) -> None:

@@ -1,0 +1,229 @@
+"""Creating: who the unmatched profiles are that a connection makes profiles of ours from.
+
+Two received profiles are one person if either would match what is made of the other: if for any
+alternative they agree on all its pairs. That may be through others: one shares a mail address
+with a second, and the second a number with a third. The persons are the connected components of
+that relation, found set by set: each round gives every profile the least number among those it
+shares something with, until nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
+from sqlalchemy import Connection as Database
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.schema import CreateTableAs, DropTable
+
+from profile_exchange.domain.connection import IdentifierPair, Link
+from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.properties import FilterType
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.store.database import rows_written
+from profile_exchange.store.identifiers import identifiers_of, is_identifier, normalised
+from profile_exchange.store.json_lists import values_of
+from profile_exchange.store.json_objects import object_of
+from profile_exchange.store.staging import analyze
+from profile_exchange.store.tables import profile_identifier
+
+
+def compared_as(run: Run, pair: IdentifierPair) -> FilterType:
+    """The type by which a pair is compared: as mail addresses if either side holds such."""
+    theirs = run.plan.sources[pair.theirs].filter_type
+    ours = run.plan.identifier_types[pair.ours]
+    return FilterType.EMAIL if FilterType.EMAIL in (theirs, ours) else ours
+
+
+def new_id(run: Run) -> ColumnElement[Any]:
+    """The id of a profile about to be created: the same for every repetition of the run."""
+    text = func.concat(run.connection.id, ":", run.staging.staged.c.profile_id)
+    return cast(func.md5(text), UUID(as_uuid=True))
+
+
+def identified(run: Run) -> ColumnElement[bool]:
+    """Whether a received profile fills all pairs of at least one alternative."""
+    return or_(*(and_(*(_has_value(run, pair) for pair in link)) for link in run.goal.links))
+
+
+def _has_value(run: Run, pair: IdentifierPair) -> ColumnElement[bool]:
+    values = values_of(run.staging.staged.c.properties[pair.theirs])
+    compared = normalised(values.c.value, compared_as(run, pair))
+    return exists(select(values.c.value).where(is_identifier(compared))).correlate(
+        run.staging.staged
+    )
+
+
+def new_identifiers(run: Run, staged: FromClause) -> ColumnElement[Any]:
+    """``{our identifier: values}`` of all linked identifiers that a profile came with."""
+    sources: dict[str, list[str]] = {}
+    for pair in (pair for link in run.goal.links for pair in link):
+        if pair.theirs not in sources.setdefault(pair.ours, []):
+            sources[pair.ours].append(pair.theirs)
+    return object_of({ours: _together(staged, theirs) for ours, theirs in sources.items()})
+
+
+def _together(staged: FromClause, properties: Sequence[str]) -> ColumnElement[Any]:
+    """The values of one or of several properties, each once; null if there is none."""
+    if len(properties) == 1:
+        return staged.c.properties[properties[0]]
+    nothing = cast(literal("[]"), JSONB)
+    lists = [func.coalesce(staged.c.properties[name], nothing) for name in properties]
+    each = values_of(reduce(lambda one, other: one.op("||")(other), lists))
+    return select(func.jsonb_agg(each.c.value.distinct())).correlate(staged).scalar_subquery()
+
+
+def taken(profiles: FromClause) -> Select[Any]:
+    """Of profiles about to be created (columns ``id`` and ``properties``): the ids of those with
+    a unique identifier that already is that of another profile of ours.
+
+    To create them would make that one ambiguous, for every connection that matches on it.
+    """
+    new = identifiers_of(profiles).subquery("new")
+    same = and_(
+        profile_identifier.c.property_id == new.c.property_id,
+        profile_identifier.c.value == new.c.value,
+        profile_identifier.c.profile_id != new.c.profile_id,
+    )
+    return select(new.c.profile_id).join_from(new, profile_identifier, same).distinct()
+
+
+def find_persons(database: Database, run: Run, proposed: Table) -> None:
+    """Tell which of the profiles about to be created are one person, in ``proposed.person``.
+
+    Those with an identifier that is taken are not created at all.
+    """
+    if any(len(link) > 1 for link in run.goal.links):
+        # An alternative of one pair that finds nobody has just told that its values are free.
+        _leave_taken(database, run, proposed)
+    alone = cast(proposed.c.profile_id, Text)
+    if not rows_written(database, update(proposed).where(proposed.c.is_new).values(person=alone)):
+        return
+    shared = _shared_keys(database, run, proposed)
+    persons = _components(database, shared)
+    number = cast(persons.c.person, Text)
+    same = persons.c.profile_id == proposed.c.profile_id
+    database.execute(update(proposed).where(same).values(person=number))
+    for table in (shared, persons):
+        database.execute(DropTable(table))
+
+
+def _leave_taken(database: Database, run: Run, proposed: Table) -> None:
+    staged = run.staging.staged
+    profiles = (
+        select(proposed.c.target_id.label("id"), new_identifiers(run, staged).label("properties"))
+        .join_from(proposed, staged, row_of(proposed, staged))
+        .where(proposed.c.is_new)
+        .subquery("profiles")
+    )
+    database.execute(
+        update(proposed)
+        .where(proposed.c.is_new, proposed.c.target_id.in_(taken(profiles)))
+        .values(is_new=False, target_id=None, outcome=Reason.IDENTIFIER_TAKEN.value)
+    )
+
+
+def row_of(profiles: FromClause, staged: FromClause) -> ColumnElement[bool]:
+    """Whether a staged row is the one that stands for a profile."""
+    return and_(
+        staged.c.profile_id == profiles.c.profile_id, staged.c.segment == profiles.c.segment
+    )
+
+
+def _shared_keys(database: Database, run: Run, proposed: Table) -> Table:
+    """What several of the new profiles would be found by: ``(profile_id, key)``."""
+    each = union_all(*(_keys(run, proposed, link) for link in run.goal.links)).subquery("each")
+    times = func.count().over(partition_by=each.c.key)
+    counted = select(each, times.label("times")).subquery("counted")
+    shared = select(counted.c.profile_id, counted.c.key).where(counted.c.times > 1).distinct()
+    create = CreateTableAs(shared, "shared_key", temporary=True)
+    database.execute(create)
+    return create.table
+
+
+def _keys(run: Run, proposed: Table, link: Link) -> Select[Any]:
+    """One key for each combination of the values by which an alternative would look.
+
+    A key says which of our identifiers it is made of, so that alternatives that link different
+    properties of theirs to the same one of ours meet in it.
+    """
+    staged = run.staging.staged
+    rows: FromClause = proposed.join(staged, row_of(proposed, staged))
+    parts: list[ColumnElement[Any]] = []
+    conditions: list[ColumnElement[bool]] = [proposed.c.is_new]
+    for pair in sorted(link, key=lambda pair: (pair.ours, pair.theirs)):
+        values = values_of(staged.c.properties[pair.theirs]).lateral()
+        rows = rows.join(values, true())
+        value = normalised(values.c.value, compared_as(run, pair))
+        conditions.append(is_identifier(value))
+        parts += [cast(literal(pair.ours), Text), value]
+    key = cast(func.jsonb_build_array(*parts), Text).label("key")
+    return select(proposed.c.profile_id, key).select_from(rows).where(*conditions)
+
+
+def _components(database: Database, shared: Table) -> Table:
+    """``(profile_id, number, person)`` of the profiles that share a key with another one."""
+    members = select(shared.c.profile_id).distinct().subquery("members")
+    number = func.row_number().over(order_by=members.c.profile_id)
+    numbered = select(members.c.profile_id, number.label("number"), number.label("person"))
+    create = CreateTableAs(numbered, "persons", temporary=True)
+    database.execute(create)
+    persons = create.table
+    for table in (shared, persons):
+        analyze(database, table)
+    while sum(rows_written(database, step) for step in _round(shared, persons)):
+        pass
+    return persons
+
+
+def _round(shared: Table, persons: Table) -> Iterator[Any]:
+    """The statements that bring every member closer to the least number of its component."""
+    mine, other = persons.alias("mine"), shared.alias("other")
+    lowest = (
+        select(shared.c.key, func.min(mine.c.person).label("person"))
+        .join_from(shared, mine, mine.c.profile_id == shared.c.profile_id)
+        .group_by(shared.c.key)
+        .subquery("lowest")
+    )
+    least = (
+        select(other.c.profile_id, func.min(lowest.c.person).label("person"))
+        .join_from(other, lowest, lowest.c.key == other.c.key)
+        .group_by(other.c.profile_id)
+        .subquery("least")
+    )
+    # A member's person hears of it too, and whoever had joined that person follows: this is
+    # what makes the number of rounds small however long a chain is.
+    hooked = (
+        select(mine.c.person.label("number"), func.min(least.c.person).label("person"))
+        .join_from(mine, least, least.c.profile_id == mine.c.profile_id)
+        .group_by(mine.c.person)
+        .subquery("hooked")
+    )
+    for better, same in (
+        (hooked, hooked.c.number == persons.c.number),
+        (least, least.c.profile_id == persons.c.profile_id),
+        (mine, mine.c.number == persons.c.person),
+    ):
+        yield (
+            update(persons)
+            .where(same, better.c.person < persons.c.person)
+            .values(person=better.c.person)
+        )

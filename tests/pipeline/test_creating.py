@@ -1,0 +1,88 @@
+"""Who is created, where cases would be too long: chains, chance, and somebody else first."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from profile_exchange.pipeline import creating
+from profile_exchange.pipeline.report import report
+from profile_exchange.pipeline.upsert import upsert
+from tests.pipeline.exchange import NOW, Exchange, furnish, ours, replace_ours
+
+THEIRS = {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT"}
+GOAL = {
+    "links": [{"theirs": "email", "ours": "email"}, {"theirs": "number", "ours": "card"}],
+    "unmatched": "create",
+    "mappings": [{"from": "sports", "to": "TaylorTimes_Sports"}],
+}
+
+
+def exchange_of(store_url: str, theirs: list[dict[str, Any]]) -> Exchange:
+    furnish(store_url, {"email": "EMAIL!", "card": "SELECT!"}, [])
+    return Exchange(store_url, GOAL, theirs, THEIRS, page_size=1000)
+
+
+def test_a_long_chain_is_one_person_and_found_in_few_rounds(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length, rounds = 1000, []
+    ids = list(range(1, length + 1))
+    random.Random(7).shuffle(ids)  # noqa: S311 - no secret
+    theirs = [
+        {"id": key, "number": [str(place), str(place + 1)], "sports": "Rowing"}
+        for place, key in enumerate(ids)
+    ]
+    one_round = creating._round
+
+    def counted(*arguments: Any) -> Any:
+        rounds.append(1)
+        return one_round(*arguments)
+
+    monkeypatch.setattr(creating, "_round", counted)
+    counts = exchange_of(store_url, theirs).counts()
+    assert (counts.created, counts.superseded) == (1, length - 1)
+    assert len(rounds) < 15
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_persons_are_the_components_of_what_is_shared(store_url: str, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    theirs = [
+        {
+            "id": key,
+            "email": [f"m{chance.randrange(60)}@example.com"],
+            "number": [str(chance.randrange(60)) for _ in range(chance.randrange(3))],
+        }
+        for key in range(1, 61)
+    ]
+    counts = exchange_of(store_url, theirs).counts()
+    assert counts.created == len(ours(store_url)) == _components(theirs)
+
+
+def _components(theirs: list[dict[str, Any]]) -> int:
+    groups: list[set[str]] = []
+    for given in theirs:
+        group = {*given["email"], *given["number"]}
+        meeting = [other for other in groups if other & group]
+        groups = [other for other in groups if not other & group]
+        groups.append(group.union(*meeting))
+    return len(groups)
+
+
+def test_nobody_is_created_twice_when_somebody_else_was_first(store_url: str) -> None:
+    theirs = [
+        {"id": 1, "email": "new@example.com", "sports": "Rowing"},
+        {"id": 2, "email": "other@example.com", "sports": "Chess"},
+    ]
+    exchange = exchange_of(store_url, theirs)
+    run, admission = exchange.gated()
+    replace_ours(store_url, [{"id": "a", "email": "New@example.com"}])
+    for package in admission.packages:
+        upsert(run, package, NOW)
+    counts = report(run, NOW).counts
+    assert (counts.created, counts.unmatched) == (1, 1)
+    assert len(ours(store_url)) == 2
+    assert exchange.counts().modified == 1

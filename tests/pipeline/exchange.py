@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,12 @@ def profile_id(name: object) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_OID, str(name))
 
 
+def new_profile_id(name: object) -> uuid.UUID:
+    """The id of the profile of ours that is created from one of theirs."""
+    text = f"taylor-times:{profile_id(name)}"
+    return uuid.UUID(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
+
+
 @dataclass
 class InMemorySource:
     """Another tenant, as the pipeline's `Source` port describes it, with small pages."""
@@ -64,6 +71,10 @@ class InMemorySource:
 
     def properties(self) -> Sequence[ProfileProperty]:
         return self.known
+
+    def objectives(self) -> Sequence[str]:
+        both = [(p.get("consented", []), p.get("refused", [])) for p in self.profiles]
+        return sorted({name for lists in both for names in lists for name in names})
 
     def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
         space = 1 << 128
@@ -267,6 +278,14 @@ def _row(given: Mapping[str, Any]) -> dict[str, Any]:
         "refused_objectives": given.get("refused", []),
         "properties": _properties(given),
     }
+
+
+def consents(store_url: str) -> dict[uuid.UUID, tuple[list[str], list[str]]]:
+    """What every profile of a tenant has consented to, and what it has refused."""
+    columns = (profile.c.id, profile.c.consented_objectives, profile.c.refused_objectives)
+    with engine_for(store_url).connect() as database:
+        rows = database.execute(select(*columns))
+        return {row.id: (row.consented_objectives, row.refused_objectives) for row in rows}
 
 
 def ours(store_url: str) -> dict[uuid.UUID, dict[str, list[str]]]:

@@ -22,13 +22,22 @@ from sqlalchemy import select
 from profile_exchange.domain import errors
 from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.store.database import engine_for
-from tests.pipeline.exchange import EVERYBODY, Exchange, furnish, ours, profile_id, replace_ours
+from tests.pipeline.exchange import (
+    EVERYBODY,
+    Exchange,
+    consents,
+    furnish,
+    new_profile_id,
+    ours,
+    profile_id,
+    replace_ours,
+)
 
 CASES = Path(__file__).parents[1] / "cases"
 CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
 KEYS |= {"segments", "then"}
-EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons"}
+EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created"}
 
 TYPES = {
     "theirs": {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT", "visits": "RANGE"},
@@ -134,5 +143,8 @@ def _expect_values(store_url: str, expected: Mapping[str, Any]) -> None:
         for key, value in properties.items():
             wanted = [str(v) for v in value] if isinstance(value, list) else [str(value)]
             assert found.get(key, []) == ([] if value is None else wanted), f"{name}.{key}"
+    for name, told in expected.get("created", {}).items():
+        found = consents(store_url)[new_profile_id(name)]
+        assert found == (told.get("consented", []), told.get("refused", [])), name
     if "profiles" in expected:
         assert len(held) == expected["profiles"]

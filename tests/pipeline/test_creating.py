@@ -6,10 +6,13 @@ import random
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from profile_exchange.pipeline import creating
 from profile_exchange.pipeline.report import report
 from profile_exchange.pipeline.upsert import upsert
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import objective
 from tests.pipeline.exchange import NOW, Exchange, furnish, ours, replace_ours
 
 THEIRS = {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT"}
@@ -86,3 +89,21 @@ def test_nobody_is_created_twice_when_somebody_else_was_first(store_url: str) ->
     assert (counts.created, counts.unmatched) == (1, 1)
     assert len(ours(store_url)) == 2
     assert exchange.counts().modified == 1
+
+
+def test_an_objective_that_comes_to_need_consent_keeps_the_next_package_from_creating(
+    store_url: str,
+) -> None:
+    offers = {"id": "offers", "needs_consent": False, "legislations": ["GDPR"]}
+    furnish(store_url, {"email": "EMAIL!", "card": "SELECT!"}, [], [offers])
+    settings = {"objectives": ["offers"], "consent": "consented_or_unneeded"}
+    theirs = [{"id": 1, "email": "new@example.com", "zone": "GDPR"}]
+    exchange = Exchange(store_url, GOAL, theirs, THEIRS, settings)
+    run, admission = exchange.gated()
+    with engine_for(store_url).begin() as database:
+        database.execute(update(objective).values(needs_consent=True))
+    for package in admission.packages:
+        upsert(run, package, NOW)
+    counts = report(run, NOW).counts
+    assert (counts.created, counts.withheld) == (0, 1)
+    assert ours(store_url) == {}

@@ -100,6 +100,10 @@ class ImportSpec(Spec):
     mappings: list[MappingSpec] = Field(min_length=1)
     expectations: list[ExpectationSpec] = Field(default_factory=list)
     limits: LimitsSpec = Field(default_factory=LimitsSpec)
+    objective_map: dict[ObjectId, ObjectId] = Field(
+        default_factory=dict,
+        description="Their objectives and which of ours each is, for profiles that are created.",
+    )
 
     @field_validator("links", mode="before")
     @classmethod
@@ -120,6 +124,7 @@ class ImportSpec(Spec):
             mappings=tuple(PropertyMapping(**dict(mapping)) for mapping in self.mappings),
             expectations=tuple(ConfiguredExpectation(e.type, e.kwargs) for e in self.expectations),
             limits=Limits(**dict(self.limits)),
+            objective_map=dict(self.objective_map),
         )
 
 

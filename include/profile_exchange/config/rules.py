@@ -71,6 +71,10 @@ def against_tenant(connection: Connection, tenant: Tenant) -> Iterator[Finding]:
         known = [objective.id for objective in tenant.objectives]
         noun = f"an objective of {tenant.name}"
         yield from _unknown(noun, ("objectives",), connection.objectives, known)
+        goal = connection.importing
+        for theirs, ours in goal.objective_map.items() if goal else ():
+            if ours not in known:
+                yield ("import", "objective_map", theirs), _is_not(ours, noun, known)
     if connection.expose:
         yield from _grant_findings(connection.expose, tenant)
     if connection.importing and tenant.properties:
@@ -110,6 +114,12 @@ def _names_in(refinement: Mapping[str, Any], place: KeyPath) -> Iterator[tuple[K
 def _within_import(goal: ImportGoal) -> Iterator[Finding]:
     if goal.unmatched is Unmatched.CREATE and not goal.links:
         yield ("unmatched",), "create needs a link, so that a created profile is found again."
+    if goal.objective_map and goal.unmatched is not Unmatched.CREATE:
+        message = (
+            "this is for profiles about to be created; matched ones are judged by our own record. "
+            "Write unmatched: create, or remove it."
+        )
+        yield ("objective_map",), message
     if goal.segments == ():
         yield ("segments",), "name at least one segment, or write all."
     yield from _repeated(("segments",), goal.segments or ())

@@ -101,7 +101,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ImportGoal:
-    """What this tenant takes from the other. ``segments=None`` means all that are exposed."""
+    """What this tenant takes from the other. ``segments=None`` means all that are exposed.
+
+    ``objective_map`` is ``{objective of theirs: ours}``, for the consents that come with a profile
+    about to be created; without it an objective of theirs is ours of the same id.
+    """
 
     credentials: str
     segments: tuple[str, ...] | None = None
@@ -110,6 +114,7 @@ class ImportGoal:
     mappings: tuple[PropertyMapping, ...] = ()
     expectations: tuple[ConfiguredExpectation, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    objective_map: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source_properties(self) -> tuple[str, ...]:

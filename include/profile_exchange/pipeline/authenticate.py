@@ -36,7 +36,11 @@ def look(source: Source, connection: Connection) -> Exposed:
     source.authenticate()
     segments = tuple(source.segments())
     properties = tuple(source.properties())
-    return Exposed(segments, properties, tuple(_missing(connection, segments, properties)))
+    missing = [
+        *_missing(connection, segments, properties),
+        *_missing_objectives(source, connection),
+    ]
+    return Exposed(segments, properties, tuple(missing))
 
 
 def _missing(
@@ -61,6 +65,13 @@ def _missing(
         if name not in readable and name not in linked
     ]
     return list(dict.fromkeys(missing))
+
+
+def _missing_objectives(source: Source, connection: Connection) -> list[str]:
+    """Objectives of theirs that the goal translates, and whose consents would never come."""
+    named = import_goal(connection).objective_map
+    shown = set(source.objectives()) if named else set()
+    return [f"objective {name}" for name in named if name not in shown]
 
 
 def authenticate(

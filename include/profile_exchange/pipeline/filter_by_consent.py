@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    null,
+    select,
+    true,
+)
 from sqlalchemy import Connection as Database
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from profile_exchange.domain.connection import ConsentRule
 from profile_exchange.domain.fates import Fate, Reason
@@ -62,18 +76,60 @@ def without_consent(run: Run, profiles: FromClause, objectives: Sequence[Objecti
     new = (
         select(profiles.c.profile_id)
         .join_from(profiles, staged, row)
-        .where(profiles.c.is_new, ~allowed(run, staged, objectives))
+        .where(profiles.c.is_new, ~allowed_to_create(run, staged, objectives))
     )
     return select(existing.union_all(new).subquery("refused"))
 
 
 def allowed(run: Run, record: FromClause, objectives: Sequence[Objective]) -> ColumnElement[bool]:
-    """Whether a connection may process profiles with these columns. Never null."""
+    """Whether a connection may process profiles of ours by these columns. Never null."""
+    return _allowed(
+        run, record, objectives, record.c.consented_objectives, record.c.refused_objectives
+    )
+
+
+def allowed_to_create(
+    run: Run, staged: FromClause, objectives: Sequence[Objective]
+) -> ColumnElement[bool]:
+    """Whether a connection may create profiles by what came with these rows. Never null."""
+    return _allowed(
+        run,
+        staged,
+        objectives,
+        in_our_words(run, staged.c.consented_objectives),
+        in_our_words(run, staged.c.refused_objectives),
+    )
+
+
+def in_our_words(run: Run, theirs: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A list of their objectives as one of ours; without a map they are ours of the same id.
+
+    With a map, what it does not name is of unknown meaning and left out.
+    """
+    if not run.goal.objective_map:
+        return theirs
+    named: dict[str, list[str]] = {}
+    for their_id, our_id in run.goal.objective_map.items():
+        named.setdefault(our_id, []).append(their_id)
+    words = [
+        case((theirs.op("&&", is_comparison=True)(cast(array(ids), ARRAY(Text))), our_id))
+        for our_id, ids in named.items()
+    ]
+    return func.array_remove(cast(array(words), ARRAY(Text)), null(), type_=ARRAY(Text))
+
+
+def _allowed(
+    run: Run,
+    record: FromClause,
+    objectives: Sequence[Objective],
+    given: ColumnElement[Any],
+    refused: ColumnElement[Any],
+) -> ColumnElement[bool]:
     if not run.connection.objectives:
         return true()
     consent = consented(
-        record.c.consented_objectives,
-        record.c.refused_objectives,
+        given,
+        refused,
         record.c.privacy_legislation,
         objectives,
         unneeded_counts=run.connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,

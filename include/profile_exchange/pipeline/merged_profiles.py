@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, literal, select
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.creating import new_identifiers
-from profile_exchange.pipeline.filter_by_consent import allowed
+from profile_exchange.pipeline.filter_by_consent import allowed, in_our_words
 from profile_exchange.pipeline.merging import merged
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store import tables
@@ -91,8 +91,8 @@ def new_after(run: Run, mapped: FromClause, now: datetime) -> Select[Any]:
             literal(now),
             literal(now),
             staged.c.privacy_legislation,
-            staged.c.consented_objectives,
-            staged.c.refused_objectives,
+            in_our_words(run, staged.c.consented_objectives),
+            in_our_words(run, staged.c.refused_objectives),
             properties.label("properties"),
         )
         .select_from(source)

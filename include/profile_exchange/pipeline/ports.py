@@ -35,6 +35,9 @@ class Source(Protocol):
     def properties(self) -> Sequence[ProfileProperty]:
         """The profile properties that are exposed to us, unique identifiers among them."""
 
+    def objectives(self) -> Sequence[str]:
+        """The ids of the objectives whose consent is shown to us."""
+
     def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
         """Cursors to the starts of ``parts`` equal id ranges; None if the tenant has none."""
 

@@ -15,6 +15,7 @@ from profile_exchange.pipeline.received import Page
 from profile_exchange.tenants.rest.client import Query, RestClient
 from profile_exchange.tenants.rest.wire import (
     WireLinks,
+    WireObjectives,
     WireProperties,
     WireSegments,
     read,
@@ -45,6 +46,11 @@ class RestSource:
         path = "/profileProperties"
         pages = self._listed(path, WireProperties, lambda page: page.profile_properties)
         return [known.to_domain() for known in pages]
+
+    def objectives(self) -> Sequence[str]:
+        """The ids of every objective that is exposed to us."""
+        pages = self._listed("/objectives", WireObjectives, lambda page: page.objectives)
+        return [objective.id for objective in pages]
 
     def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
         """Cursors to ``parts`` id ranges, offered as links of rel ``range``; else None."""

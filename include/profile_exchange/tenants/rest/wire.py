@@ -78,6 +78,19 @@ class WireProperties(msgspec.Struct, rename="camel"):
     total_results: int | None = None
 
 
+class WireObjective(msgspec.Struct):
+    """An objective; its consents come with the profiles."""
+
+    id: str
+
+
+class WireObjectives(msgspec.Struct, rename="camel"):
+    """One page of objectives."""
+
+    objectives: list[WireObjective] = []
+    total_results: int | None = None
+
+
 class WireLink(msgspec.Struct):
     """A related address."""
 

@@ -22,19 +22,18 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    literal,
     null,
     or_,
     select,
 )
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_FORMS, FilterType
+from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.database import rows_written, store_errors
@@ -136,41 +135,27 @@ def _total(source: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _reject_wrong_types(database: Database, run: Run, now: datetime) -> int:
     """Quarantine profiles whose value does not fit a target of another type than its source."""
-    mine = quarantine.c.run_seq == run.seq, quarantine.c.reason == Reason.VALUE_TYPE.value
-    database.execute(delete(quarantine).where(*mine))
+    forget(database, run.seq, Reason.VALUE_TYPE)
     for mapping in run.goal.mappings:
         target = run.plan.targets[mapping.target]
         if target in VALUE_FORMS and target != run.plan.sources[mapping.source].filter_type:
             _quarantine_wrong_type(database, run, mapping, target, now)
-    wrong = select(quarantine.c.profile_id).distinct().where(*mine).subquery("wrong_type")
+    mine = entered(run.seq, Reason.VALUE_TYPE)
+    wrong = select(quarantine.c.profile_id).distinct().where(mine).subquery("wrong_type")
     return settle(database, run.staging, wrong, Fate.REJECTED, Reason.VALUE_TYPE)
 
 
 def _quarantine_wrong_type(
     database: Database, run: Run, mapping: PropertyMapping, target: FilterType, now: datetime
 ) -> None:
-    matched, source = run.staging.matched, run.staging.staged.c.properties[mapping.source]
-    each = values_of(source)
-    misfit = exists(select(each.c.value).where(_misfits(func.btrim(each.c.value, BLANKS), target)))
-    digest = func.encode(func.sha256(func.convert_to(cast(source, Text), "UTF8")), "hex")
-    rows = (
-        select(
-            literal(run.seq),
-            matched.c.profile_id,
-            literal(mapping.source),
-            literal(f"fits {target.value} of {mapping.target}"),
-            literal(Reason.VALUE_TYPE.value),
-            func.left(digest, 16),
-            literal(now),
-        )
-        .select_from(_source_rows(run))
-        .where(~settled(run.staging, matched), misfit)
-    )
-    columns = [
-        *("run_seq", "profile_id", "property_id", "rule"),
-        *("reason", "fingerprint", "quarantined_at"),
-    ]
-    database.execute(insert_into(quarantine).from_select(columns, rows).on_conflict_do_nothing())
+    matched = run.staging.matched
+    each = values_of(run.staging.staged.c.properties[mapping.source])
+    misfits = select(each.c.value).where(_misfits(func.btrim(each.c.value, BLANKS), target))
+    breach = Breach(Reason.VALUE_TYPE, mapping.source, f"fits {target.value} of {mapping.target}")
+    first = misfits.limit(1).scalar_subquery()
+    rows = entries(run.seq, breach, matched.c.profile_id, first, now)
+    unfit = ~settled(run.staging, matched), exists(misfits)
+    enter(database, rows.select_from(_source_rows(run)).where(*unfit))
 
 
 def _misfits(text: ColumnElement[str], target: FilterType) -> ColumnElement[bool]:

@@ -7,7 +7,6 @@ the cursor they end at: a repeated task goes on where the last one was.
 from __future__ import annotations
 
 import gc
-import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from profile_exchange.domain.errors import ProtocolViolation
+from profile_exchange.domain.errors import FatalError, ProtocolViolation
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.packages import IdRange
@@ -35,6 +34,7 @@ from profile_exchange.pipeline.received import (
 )
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store.database import connect, store_errors
+from profile_exchange.store.fingerprints import PURPOSE, Fingerprints
 
 PAGES_PER_COMMIT = 50
 
@@ -182,14 +182,34 @@ class _Progress:
         fates = sql.SQL("insert into {} values (%s, %s, %s) on conflict do nothing").format(table)
         quarantine = sql.SQL(
             "insert into exchange.quarantine"
-            " (run_seq, profile_id, property_id, rule, reason, fingerprint, quarantined_at)"
-            " values (%s, %s, '', 'readable', %s, %s, now()) on conflict do nothing"
+            " (run_seq, reason, profile_id, property_id, rule, fingerprint, quarantined_at)"
+            " values (%s, %s, %s, %s, %s, %s, now()) on conflict do nothing"
         )
         cursor = database.cursor()
         reason = Reason.MALFORMED_PROFILE.value
-        ids = [(stand_in_id(profile.id), fingerprint(profile.id)) for profile in malformed]
-        cursor.executemany(fates, [(key, Fate.REJECTED.value, reason) for key, _ in ids])
-        cursor.executemany(quarantine, [(self._key[0], key, reason, mark) for key, mark in ids])
+        entries = list(_entries(malformed, self._run, _fingerprints(database)))
+        cursor.executemany(fates, [(key, Fate.REJECTED.value, reason) for key, *_ in entries])
+        cursor.executemany(quarantine, [(self._key[0], reason, *entry) for entry in entries])
+
+
+def _fingerprints(database: psycopg.Connection[Any]) -> Fingerprints:
+    query = "select key from exchange.signing_key where purpose = %s"
+    found = database.execute(query, [PURPOSE]).fetchone()
+    if found is None:
+        raise FatalError(
+            "The store has no key for fingerprints: trigger a new run, which makes it."
+        )
+    return Fingerprints(found[0])
+
+
+def _entries(
+    malformed: Iterable[MalformedProfile], run: Run, fingerprints: Fingerprints
+) -> Iterator[tuple[uuid.UUID, str, str, str]]:
+    """``(profile id, property id, rule, fingerprint)``; only properties that we know are named."""
+    for profile in malformed:
+        property_id = profile.property_id if profile.property_id in run.plan.sources else ""
+        fingerprint = fingerprints.of(profile.value or profile.id)
+        yield stand_in_id(profile.id), property_id, profile.rule, fingerprint
 
 
 def _table_name(table: Any) -> tuple[str, str]:
@@ -203,11 +223,6 @@ def stand_in_id(profile_id: str) -> uuid.UUID:
     return uuid.uuid5(_MALFORMED_IDS, profile_id.encode("utf-8", "replace").hex())
 
 
-def fingerprint(value: str) -> str:
-    """A value's SHA-256, shortened: tells whether two values are the same, not what they are."""
-    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:16]
-
-
 def copy_block(page: Page, suffix: str) -> tuple[bytes, list[MalformedProfile]]:
     """A page as COPY text, and the profiles in it that cannot be stored."""
     lines: list[bytes] = []
@@ -215,10 +230,19 @@ def copy_block(page: Page, suffix: str) -> tuple[bytes, list[MalformedProfile]]:
     for profile in page.profiles:
         line = _copy_line(profile, suffix)
         if line is None:
-            malformed.append(MalformedProfile(profile.id))
+            malformed.append(_malformed(profile))
         else:
             lines.append(line)
     return b"".join(lines), malformed
+
+
+def _malformed(profile: ReceivedProfile) -> MalformedProfile:
+    """What is wrong with a profile that was read and yet cannot be stored."""
+    if not _UUID.fullmatch(profile.id):
+        return MalformedProfile(profile.id, rule="id is a UUID", value=profile.id)
+    held = ((p.id, value) for p in profile.properties or [] for value in p.values or [])
+    property_id, value = next((each for each in held if "\0" in each[1]), ("", profile.id))
+    return MalformedProfile(profile.id, "no NUL character", property_id, value)
 
 
 _encode = msgspec.json.Encoder().encode

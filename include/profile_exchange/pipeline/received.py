@@ -27,9 +27,16 @@ class ReceivedProfile(msgspec.Struct, rename="camel", gc=False):
 
 
 class MalformedProfile(msgspec.Struct):
-    """A profile that cannot be read. Nothing of it is kept but its id, if it has one."""
+    """A profile that cannot be read or stored. Nothing of it is kept but its id, if it has one.
+
+    ``rule`` is what it broke; ``value`` the text that did, of which only a fingerprint is kept,
+    and ``property_id`` the property that held it, if one did.
+    """
 
     id: str
+    rule: str = "readable"
+    property_id: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import FateCounts
 from profile_exchange.pipeline.gate import received_profiles
+from profile_exchange.pipeline.quarantining import conclude
 from profile_exchange.pipeline.runs import SUCCEEDED, Run
 from profile_exchange.pipeline.settling import counts_by_fate
 from profile_exchange.store import tables
@@ -48,6 +49,7 @@ def report(run: Run, now: datetime) -> Report:
         counts = FateCounts.of(received_profiles(database, run), fates).check()
         done = Report(counts, unique_profiles(database, run.connection.id, RECEIVED))
         _record(database, run, done, now)
+        conclude(database, run, now)
         run.staging.drop_profiles(database)
         return done
 

@@ -20,6 +20,7 @@ from profile_exchange.domain.errors import FatalError, RunOvertaken
 from profile_exchange.pipeline.plan import Plan
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for, store_errors
+from profile_exchange.store.fingerprints import make_key
 from profile_exchange.store.staging import Staging, staging
 
 RUNNING = "running"
@@ -97,6 +98,7 @@ def open_run(
         .returning(tables.run.c.seq)
     )
     seq = int(database.execute(opened).scalar_one())
+    make_key(database, now)
     _take_pen(database, connection.id, seq, now)
     staging(seq).create(database)
     return seq

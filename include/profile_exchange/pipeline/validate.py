@@ -27,7 +27,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    delete,
     func,
     insert,
     literal,
@@ -37,7 +36,6 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import UUID, distinct_on
-from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.schema import CreateTable, DropTable
 
 from profile_exchange.domain.errors import ConfigurationError, LimitExceeded
@@ -50,16 +48,14 @@ from profile_exchange.pipeline.expectations import (
     checked_properties,
     expectations,
 )
+from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settle, settled, take_back
-from profile_exchange.store.database import rows_written
 from profile_exchange.store.staging import SCHEMA
 from profile_exchange.store.tables import quarantine
 from profile_exchange.store.value_forms import has_form
 
 log = logging.getLogger(__name__)
-
-FINGERPRINT_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +86,20 @@ def validate(run: Run, now: datetime) -> Validation:
     properties = checked_properties(run.goal, run.plan)
     planned = expectations(run.goal, properties)
     values = _values_table(run.seq, properties)
+    # As they came: the column of a number is null where the text is none.
+    texts: dict[str, ColumnElement[Any]] = {p.id: values.c[p.raw] for p in properties}
     with run.engine.begin() as database:
         take_back(database, run.staging, [Reason.EXPECTATION])
-        mine = quarantine.c.run_seq == run.seq, quarantine.c.reason == Reason.EXPECTATION.value
-        database.execute(delete(quarantine).where(*mine))
+        forget(database, run.seq, Reason.EXPECTATION)
         _lay_out(database, run, values, properties)
     try:
         broken = _broken(run.engine, values, planned)
         with run.engine.begin() as database:
             for each in broken:
-                _quarantine(database, run, values, each, now)
+                expectation = each.expectation
+                text = texts.get(expectation.property_id, literal(""))
+                number = enter(database, _entries(run, values, each, text, now))
+                log.info("%s on %s: %d profiles", expectation.type, expectation.property_id, number)
             rejected = _settle_quarantined(database, run)
     finally:
         with run.engine.begin() as database:
@@ -242,38 +242,20 @@ def _condition(
     return condition
 
 
-def _quarantine(database: Database, run: Run, values: Table, broken: Broken, now: datetime) -> None:
-    expectation = broken.expectation
-    shown = values.c.get(expectation.property_id)
-    text = cast(shown, Text) if shown is not None else literal("")
-    digest = func.encode(func.sha256(func.convert_to(text, "UTF8")), "hex")
-    rows = (
-        select(
-            literal(run.seq),
-            values.c.profile_id,
-            literal(expectation.property_id),
-            literal(expectation.type),
-            literal(Reason.EXPECTATION.value),
-            func.coalesce(func.left(digest, FINGERPRINT_CHARACTERS), ""),
-            literal(now),
-        )
+def _entries(
+    run: Run, values: Table, broken: Broken, text: ColumnElement[Any], now: datetime
+) -> Select[Any]:
+    """An entry for each profile that breaks an expectation, with the first value that does."""
+    breach = Breach(Reason.EXPECTATION, broken.expectation.property_id, broken.expectation.type)
+    return (
+        entries(run.seq, breach, values.c.profile_id, text, now)
         .ext(distinct_on(values.c.profile_id))
         .where(broken.condition)
         .order_by(values.c.profile_id, values.c.ordinal)
     )
-    columns = [
-        *("run_seq", "profile_id", "property_id", "rule"),
-        *("reason", "fingerprint", "quarantined_at"),
-    ]
-    kept = insert_into(quarantine).from_select(columns, rows).on_conflict_do_nothing()
-    number = rows_written(database, kept)
-    log.info("%s on %s: %d profiles", expectation.type, expectation.property_id, number)
 
 
 def _settle_quarantined(database: Database, run: Run) -> int:
-    mine = and_(
-        quarantine.c.run_seq == run.seq,
-        quarantine.c.reason == Reason.EXPECTATION.value,
-    )
+    mine = entered(run.seq, Reason.EXPECTATION)
     rejected = select(quarantine.c.profile_id).distinct().where(mine).subquery("broke_a_rule")
     return settle(database, run.staging, rejected, Fate.REJECTED, Reason.EXPECTATION)

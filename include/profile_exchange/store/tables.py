@@ -212,7 +212,9 @@ adopted_property = Table(
     schema="exchange",
 )
 
-#: Rejected profiles: which property broke which rule, and a fingerprint of the value.
+#: Rejected profiles: which property broke which rule, and a fingerprint of the value
+#: (`store.fingerprints`). ``outcome`` is null while a profile is in quarantine, and then what a
+#: later run made of it (`domain.quarantine.Outcome`).
 quarantine = Table(
     "quarantine",
     metadata,
@@ -223,6 +225,31 @@ quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("fingerprint", Text, nullable=False, server_default=""),
     Column("quarantined_at", TIMESTAMP, nullable=False),
+    Column("outcome", Text),
+    Column("outcome_at", TIMESTAMP),
+    Index("quarantine_held", "run_seq", "profile_id", postgresql_where=text("outcome is null")),
+    schema="exchange",
+)
+
+#: Quarantined profiles that somebody wants taken again at the connection's next run.
+replay = Table(
+    "replay",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("profile_id", UUID(as_uuid=True), primary_key=True),
+    Column("asked_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
+#: Persons being created, as hashes of their identifiers: two connections that create the same
+#: one at the same moment meet here (`pipeline.claiming`). A row matters only while transactions
+#: are open that are older than it.
+claim = Table(
+    "claim",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("run_seq", BigInteger, nullable=False),
+    Column("claimed_at", TIMESTAMP, nullable=False),
     schema="exchange",
 )
 
@@ -257,7 +284,7 @@ access_token = Table(
     schema="exchange",
 )
 
-#: Random keys that the exposure API signs with, so that every worker and machine signs alike.
+#: Random keys by purpose, so that every worker and machine signs and fingerprints alike.
 signing_key = Table(
     "signing_key",
     metadata,

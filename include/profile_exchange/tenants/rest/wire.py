@@ -161,7 +161,8 @@ def _read_one_by_one(body: bytes, what: str) -> Page:
         try:
             profiles.append(_profile.decode(raw))
         except (msgspec.DecodeError, UnicodeDecodeError):
-            malformed.append(MalformedProfile(_id_of(raw) or f"{what} {position}"))
+            known = _id_of(raw) or f"{what} {position}"
+            malformed.append(MalformedProfile(known, value=bytes(raw).decode("utf-8", "replace")))
     return Page(profiles, malformed, page.next_cursor or None)
 
 

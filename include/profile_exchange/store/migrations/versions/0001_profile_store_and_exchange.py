@@ -304,13 +304,41 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), server_default="", nullable=False),
         sa.Column("quarantined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("outcome_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["run_seq"], ["exchange.run.seq"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_seq", "profile_id", "property_id", "rule"),
+        schema="exchange",
+    )
+    op.create_index(
+        "quarantine_held",
+        "quarantine",
+        ["run_seq", "profile_id"],
+        schema="exchange",
+        postgresql_where=sa.text("outcome is null"),
+    )
+    op.create_table(
+        "replay",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("profile_id", sa.UUID(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "profile_id"),
+        schema="exchange",
+    )
+    op.create_table(
+        "claim",
+        sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("run_seq", sa.BigInteger(), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
         schema="exchange",
     )
 
 
 def downgrade() -> None:
+    op.drop_table("claim", schema="exchange")
+    op.drop_table("replay", schema="exchange")
+    op.drop_index("quarantine_held", table_name="quarantine", schema="exchange")
     op.drop_table("quarantine", schema="exchange")
     op.drop_table("pull_progress", schema="exchange")
     op.drop_table("package", schema="exchange")

@@ -218,7 +218,9 @@ class Exchange:
         return run, self.take(gate, run, self.profiles_per_part, self.max_parts)
 
     def run(self) -> Report:
-        run, admission = self.gated()
+        return self.finish(*self.gated())
+
+    def finish(self, run: Run, admission: Any) -> Report:
         for package in admission.packages:
             self.take(upsert, run, package, self.now + timedelta(days=self.runs))
         return self.take(report, run, self.now)

@@ -25,10 +25,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from profile_exchange.domain.connection import ConsentRule
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.tenant import Objective
-from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.consent import consented
-from profile_exchange.store.database import store_errors
 from profile_exchange.store.tables import objective, profile
 
 
@@ -39,7 +38,7 @@ def filter_by_consent(run: Run) -> int:
     """
     if run.finished:
         return 0
-    with store_errors(run.store_url), run.engine.begin() as database:
+    with at_work(run) as database:
         take_back(database, run.staging, [Reason.NO_CONSENT])
         if not run.connection.objectives:
             return 0

@@ -15,10 +15,9 @@ from profile_exchange.domain.connection import Limits
 from profile_exchange.domain.errors import LimitExceeded
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange, parts_for
-from profile_exchange.pipeline.runs import SUCCEEDED, Run
+from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.settling import counts_by_fate
 from profile_exchange.store import tables
-from profile_exchange.store.database import store_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     """Let the run through, or raise `LimitExceeded` before anything is written."""
     if run.finished:
         return Admission(0, 0, 0, (IdRange(0, 1),))
-    with store_errors(run.store_url), run.engine.begin() as database:
+    with at_work(run) as database:
         received = received_profiles(database, run)
         mapped = _mapped(database, run)
         rejected = counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)

@@ -48,9 +48,9 @@ from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, FilterType
 from profile_exchange.pipeline.creating import compared_as, find_persons, identified, new_id
-from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import counts_by_reason, settled, take_back
-from profile_exchange.store.database import rows_written, store_errors
+from profile_exchange.store.database import rows_written
 from profile_exchange.store.identifiers import normalised
 from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.refinement import moment
@@ -76,7 +76,7 @@ def join(run: Run) -> dict[str, int]:
     if run.finished:
         return {}
     tables = run.staging
-    with store_errors(run.store_url), run.engine.begin() as database:
+    with at_work(run) as database:
         analyze(database, tables.staged, "profile_id", "segment")
         take_back(database, tables, REASONS)
         database.execute(delete(tables.matched))

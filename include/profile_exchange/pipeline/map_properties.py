@@ -34,9 +34,9 @@ from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_FORMS, FilterType
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
-from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
-from profile_exchange.store.database import rows_written, store_errors
+from profile_exchange.store.database import rows_written
 from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.staging import analyze
@@ -58,7 +58,7 @@ def map_properties(run: Run, now: datetime) -> dict[str, int]:
     if run.finished:
         return {}
     tables = run.staging
-    with store_errors(run.store_url), run.engine.begin() as database:
+    with at_work(run) as database:
         take_back(database, tables, [Reason.VALUE_TYPE])
         rejected = _reject_wrong_types(database, run, now)
         database.execute(delete(tables.mapped))

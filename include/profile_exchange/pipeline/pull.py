@@ -32,7 +32,7 @@ from profile_exchange.pipeline.received import (
     PropertyValues,
     ReceivedProfile,
 )
-from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.runs import Run, check_holder
 from profile_exchange.store.database import connect, store_errors
 from profile_exchange.store.fingerprints import PURPOSE, Fingerprints
 
@@ -82,6 +82,7 @@ def _pull_segment(
     database: psycopg.Connection[Any],
 ) -> int:
     progress = _Progress(run, request.id_range.part, run.plan.segments.index(segment))
+    progress.wait_for_turn(database)
     cursor, received, complete = progress.read(database)
     if complete:
         return received
@@ -137,6 +138,17 @@ class _Progress:
         self._copy = sql.SQL("copy {} ({}) from stdin").format(table, columns)
         self._suffix = f"\t{part}\t{segment}\t"
 
+    def wait_for_turn(self, database: psycopg.Connection[Any]) -> None:
+        """Let a task that was repeated while it was alive come to its end, until ours does."""
+        name = "pull {}/{}/{}".format(*self._key)
+        database.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
+
+    def _hold_pen(self, database: psycopg.Connection[Any]) -> None:
+        """Keep other runs from starting while pages are staged, or learn that one has."""
+        query = "select run_seq from exchange.pen where connection = %s for share"
+        holder = database.execute(query, [self._run.connection.id]).fetchone()
+        check_holder(self._run, holder[0] if holder else None)
+
     def read(self, database: psycopg.Connection[Any]) -> tuple[str | None, int, bool]:
         """The cursor to go on from, the rows staged so far, and whether that was all."""
         row = database.execute(
@@ -164,6 +176,7 @@ class _Progress:
 
         Returns the cursor after the last of them, and how many rows it staged.
         """
+        self._hold_pen(database)
         cursor, staged = None, 0
         unreadable: list[MalformedProfile] = []
         with database.cursor().copy(self._copy) as copy:

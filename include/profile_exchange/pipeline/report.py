@@ -12,7 +12,7 @@ from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import FateCounts
 from profile_exchange.pipeline.gate import received_profiles
 from profile_exchange.pipeline.quarantining import conclude
-from profile_exchange.pipeline.runs import SUCCEEDED, Run
+from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.settling import counts_by_fate
 from profile_exchange.store import tables
 from profile_exchange.store.database import store_errors
@@ -41,8 +41,11 @@ def report(run: Run, now: datetime) -> Report:
     Raises `CountsDisagree` when the counts do not add up. The staged profiles are dropped; the
     fates stay, profile by profile.
     """
-    with store_errors(run.store_url), run.engine.begin() as database:
-        if run.finished:
+    if run.finished:
+        with store_errors(run.store_url), run.engine.connect() as database:
+            return _recorded(database, run)
+    with at_work(run) as database:
+        if _is_recorded(database, run):
             return _recorded(database, run)
         _check_packages(database, run)
         fates = counts_by_fate(database, run.staging)
@@ -78,6 +81,12 @@ def _record(database: Database, run: Run, done: Report, now: datetime) -> None:
     values = {**done.counts.as_dict(), "unique_received": done.unique_received}
     close = update(tables.run).where(tables.run.c.seq == run.seq)
     database.execute(close.values(state=SUCCEEDED, finished_at=now, **values))
+
+
+def _is_recorded(database: Database, run: Run) -> bool:
+    """Whether the run was reported, a moment ago perhaps by a repetition of this task."""
+    query = select(tables.run.c.state).where(tables.run.c.seq == run.seq)
+    return bool(database.execute(query).scalar_one() == SUCCEEDED)
 
 
 def _recorded(database: Database, run: Run) -> Report:

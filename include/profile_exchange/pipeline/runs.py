@@ -7,9 +7,10 @@ it, so a new run waits for packages being written and old runs cannot write any 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import Engine, func, insert, select, update
@@ -26,6 +27,7 @@ from profile_exchange.store.staging import Staging, staging
 RUNNING = "running"
 SUCCEEDED = "succeeded"
 FAILED = "failed"
+OVERTAKEN = "Another run of the connection was started before this one was done."
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,12 @@ def open_run(
 ) -> int:
     """Start a run, or start it over, and take the pen. Returns its sequence number.
 
-    Staging of earlier runs of the connection is dropped: only the newest run may still write.
+    The pen comes first: whoever holds it is at work on staging, and is waited for. Staging of
+    earlier runs of the connection is dropped then: only the newest run may still write.
     A run that starts over is a new attempt with a row of its own; what the earlier attempt
     did stays on record.
     """
-    for seq in _with_staging(database, connection.id):
-        staging(seq).drop(database)
-    close = (
-        update(tables.run)
-        .where(tables.run.c.connection == connection.id, tables.run.c.state == RUNNING)
-        .values(state=FAILED, finished_at=now)
-    )
-    database.execute(close)
+    _lock_pen(database, connection.id, now)
     opened = (
         insert(tables.run)
         .values(
@@ -98,10 +94,25 @@ def open_run(
         .returning(tables.run.c.seq)
     )
     seq = int(database.execute(opened).scalar_one())
+    mine = update(tables.pen).where(tables.pen.c.connection == connection.id)
+    database.execute(mine.values(run_seq=seq, taken_at=now))
+    _close_others(database, connection.id, seq, now)
     make_key(database, now)
-    _take_pen(database, connection.id, seq, now)
     staging(seq).create(database)
     return seq
+
+
+def _close_others(database: Database, connection_id: str, seq: int, now: datetime) -> None:
+    """End what other runs of a connection were about."""
+    for other in _with_staging(database, connection_id):
+        staging(other).drop(database)
+    close = (
+        update(tables.run)
+        .where(tables.run.c.connection == connection_id, tables.run.c.state == RUNNING)
+        .where(tables.run.c.seq != seq)
+        .values(state=FAILED, finished_at=now, failure=OVERTAKEN)
+    )
+    database.execute(close)
 
 
 def record_failure(
@@ -127,28 +138,42 @@ def _with_staging(database: Database, connection_id: str) -> list[int]:
     return [int(seq) for seq in database.execute(query).scalars()]
 
 
-def _take_pen(database: Database, connection_id: str, seq: int, now: datetime) -> None:
-    taken: dict[str, Any] = {"run_seq": seq, "taken_at": now}
-    statement = upsert_into(tables.pen).values(connection=connection_id, **taken)
-    database.execute(statement.on_conflict_do_update(index_elements=["connection"], set_=taken))
+def _lock_pen(database: Database, connection_id: str, now: datetime) -> None:
+    """Wait for whoever holds the pen, and keep it until this transaction ends."""
+    pen = upsert_into(tables.pen).values(connection=connection_id, run_seq=0, taken_at=now)
+    unchanged = {"connection": pen.excluded.connection}
+    database.execute(pen.on_conflict_do_update(index_elements=["connection"], set_=unchanged))
 
 
-def hold_pen(database: Database, run: Run) -> None:
+def hold_pen(database: Database, run: Run, *, alone: bool = False) -> None:
     """Keep other runs from taking the pen until this transaction ends.
 
-    Raises `RunOvertaken` when another run has it already.
+    Packages hold it together; a step that holds it ``alone`` keeps every other step of its run
+    waiting, a repetition of itself among them. Raises `RunOvertaken` when another run has it.
     """
     query = (
         select(tables.pen.c.run_seq)
         .where(tables.pen.c.connection == run.connection.id)
-        .with_for_update(read=True)
+        .with_for_update(read=not alone)
     )
-    holder = database.execute(query).scalar_one_or_none()
-    if holder != run.seq:
+    check_holder(run, database.execute(query).scalar_one_or_none())
+
+
+def check_holder(run: Run, seq: int | None) -> None:
+    """Raise `RunOvertaken` unless a run is the one that holds the pen."""
+    if seq != run.seq:
         raise RunOvertaken(
-            f"Run {run.run_id} of {run.connection.id} may not write: a newer run has started "
-            "since. Nothing of this package was written; trigger a new run."
+            f"Run {run.run_id} of {run.connection.id} may not go on: a newer run has started "
+            "since. What it had not written by then is not written; trigger a new run."
         )
+
+
+@contextmanager
+def at_work(run: Run) -> Iterator[Database]:
+    """A transaction for a step that no run may overtake, and no repetition may meet, in it."""
+    with store_errors(run.store_url), run.engine.begin() as database:
+        hold_pen(database, run, alone=True)
+        yield database
 
 
 def find_run(store_url: str, connection: Connection, run_id: str) -> Run:

@@ -49,7 +49,7 @@ from profile_exchange.pipeline.expectations import (
     expectations,
 )
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
-from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.staging import SCHEMA
 from profile_exchange.store.tables import quarantine
@@ -83,6 +83,12 @@ def validate(run: Run, now: datetime) -> Validation:
     """
     if run.finished:
         return Validation(0, 0, 0)
+    # Held over all the transactions that follow: two at once would share the table of values.
+    with at_work(run):
+        return _validate(run, now)
+
+
+def _validate(run: Run, now: datetime) -> Validation:
     properties = checked_properties(run.goal, run.plan)
     planned = expectations(run.goal, properties)
     values = _values_table(run.seq, properties)

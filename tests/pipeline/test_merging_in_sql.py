@@ -8,14 +8,15 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import ColumnElement, Numeric, cast, literal, null, select, union_all
+from sqlalchemy import Boolean, ColumnElement, Numeric, cast, literal, null, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
-from profile_exchange.domain.merging import canonical, contribute, merge
-from profile_exchange.pipeline.map_properties import COLUMN_OF
-from profile_exchange.pipeline.merging import merged
+from profile_exchange.domain.merging import canonical, contribute, merge, take_over
+from profile_exchange.domain.properties import FilterType
+from profile_exchange.pipeline.merging import Held, merged
 from profile_exchange.store.database import engine_for
+from profile_exchange.store.staging import COLUMN_OF
 
 TARGET = "Target 'quoted\" \\ property"
 OTHER = {"untouched": ["1", "2"]}
@@ -42,23 +43,30 @@ def in_sql(
     before: dict[str, list[str]],
     incoming: object,
     contributed: Decimal | None = None,
+    *,
+    by_another: bool = False,
 ) -> dict[str, list[str]]:
     """What `merged` makes of one profile."""
+    mapping = PropertyMapping("source", TARGET, strategy)
     columns = [
-        (_json({TARGET: incoming}) if strategy is kind and incoming else cast(null(), JSONB)).label(
-            column
-        )
+        (
+            _json({mapping.key: incoming}) if strategy is kind and incoming else cast(null(), JSONB)
+        ).label(column)
         for kind, column in COLUMN_OF.items()
     ]
     mapped = select(*columns).subquery("mapped")
-    last = select(cast(literal(contributed), Numeric).label("amount")).subquery("last")
+    last = select(
+        cast(literal(contributed), Numeric).label("amount"),
+        literal(by_another, Boolean).label("by_another"),
+    ).subquery("last")
     # A second row that must not leak into the first, as a forgotten correlation would let it.
     rows = union_all(
         select(literal(1).label("row"), _json(before).label("properties")),
         select(literal(2).label("row"), _json({TARGET: ["another"]}).label("properties")),
     ).subquery("profile")
-    mapping = PropertyMapping("source", TARGET, strategy)
-    after = merged(rows.c.properties, mapped, [mapping], {TARGET: last})
+    held = {mapping: Held(last.c.amount, last.c.by_another)}
+    types = {TARGET: FilterType.DECIMAL}
+    after = merged(rows.c.properties, mapped, [mapping], held, types)
     everything = rows.join(mapped, literal(True)).join(last, literal(True))
     query = select(after).select_from(everything).where(rows.c.row == 1)
     with engine_for(store_url).connect() as database:
@@ -96,3 +104,25 @@ def test_a_sum_into_nothing_starts_at_what_is_new(
     expected = contribute(Decimal(0), amount, contributed).total
     found = in_sql(store_url, Strategy.SUM, {}, canonical(amount), contributed)
     assert found == {TARGET: [canonical(expected)]}
+
+
+@by_the_hundred
+@given(total=numbers, amount=st.none() | numbers, contributed=numbers)
+def test_a_profile_takes_over_what_another_contributed(
+    store_url: str, total: Decimal, amount: Decimal | None, contributed: Decimal
+) -> None:
+    expected = take_over(total, amount, contributed)
+    before = {TARGET: [canonical(total)]}
+    incoming = None if amount is None else canonical(amount)
+    found = in_sql(store_url, Strategy.SUM, before, incoming, contributed, by_another=True)
+    assert found == ({} if expected is None else {TARGET: [canonical(expected)]})
+
+
+@by_the_hundred
+@given(amount=numbers)
+def test_nothing_is_left_when_all_there_is_came_from_another(
+    store_url: str, amount: Decimal
+) -> None:
+    before = {TARGET: [canonical(amount)]}
+    assert in_sql(store_url, Strategy.SUM, before, None, amount, by_another=True) == {}
+    assert take_over(amount, None, amount) is None

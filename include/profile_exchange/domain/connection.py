@@ -71,6 +71,16 @@ class PropertyMapping:
     restriction: Restriction = Restriction.ALL_PROFILES
     overwrite: bool = False
 
+    @property
+    def key(self) -> str:
+        """What a run gathers the mapping's values under: its target, apart for each of its sums.
+
+        No id has a blank in it.
+        """
+        if self.strategy is Strategy.SUM:
+            return f"{self.target} {self.source}"
+        return self.target
+
 
 #: Arguments of Great Expectations that name a column, or several: here, properties of theirs.
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
@@ -115,6 +125,11 @@ class ImportGoal:
     expectations: tuple[ConfiguredExpectation, ...] = ()
     limits: Limits = field(default_factory=Limits)
     objective_map: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Our properties that the import writes, without duplicates, in order of first use."""
+        return tuple(dict.fromkeys(mapping.target for mapping in self.mappings))
 
     @property
     def source_properties(self) -> tuple[str, ...]:

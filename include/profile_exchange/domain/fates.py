@@ -50,6 +50,7 @@ class Reason(StrEnum):
     EXPECTATION = "expectation"
     VALUE_TYPE = "value_type"
     VALUE_LIMIT = "value_limit"
+    TOTAL_LIMIT = "total_limit"
     MALFORMED_PROFILE = "malformed_profile"
     RESTRICTED = "restricted"
     WRITTEN = "written"

@@ -69,6 +69,18 @@ def contribute(total: Decimal, amount: Decimal | None, contributed: Decimal) -> 
     return Contribution(_EXACT.add(total, difference), amount)
 
 
+def take_over(total: Decimal, amount: Decimal | None, contributed: Decimal) -> Decimal | None:
+    """Our total after a source profile takes the place of another, which had ``contributed``.
+
+    What the other one brought goes with it. None if nothing comes in its place and nothing is
+    left: then our profile has no value any more.
+    """
+    left = _EXACT.subtract(total, contributed)
+    if amount is None:
+        return left or None
+    return _EXACT.add(left, amount)
+
+
 def amount(values: Iterable[str]) -> Decimal | None:
     """What a property's values add up to; None when it has none.
 

@@ -39,18 +39,9 @@ from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.json_objects import object_of
-from profile_exchange.store.staging import analyze
+from profile_exchange.store.staging import COLUMN_OF, analyze
 from profile_exchange.store.tables import quarantine
 from profile_exchange.store.value_forms import has_form
-
-#: The column of ``mapped`` for each strategy.
-COLUMN_OF = {
-    Strategy.SET: "replacements",
-    Strategy.SET_IF_EMPTY: "defaults",
-    Strategy.ADD: "additions",
-    Strategy.REMOVE: "removals",
-    Strategy.SUM: "sums",
-}
 
 
 def map_properties(run: Run, now: datetime) -> dict[str, int]:
@@ -96,7 +87,7 @@ def _gathered(run: Run, mappings: Sequence[PropertyMapping]) -> ColumnElement[An
     """``{target: values}`` of the mappings of one strategy; absent sources are left out."""
     if not mappings:
         return cast(null(), JSONB)
-    return object_of({mapping.target: _restricted(run, mapping) for mapping in mappings})
+    return object_of({mapping.key: _restricted(run, mapping) for mapping in mappings})
 
 
 def _restricted(run: Run, mapping: PropertyMapping) -> ColumnElement[Any]:

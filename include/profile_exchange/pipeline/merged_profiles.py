@@ -9,15 +9,26 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, literal, select
+from sqlalchemy import (
+    FromClause,
+    Numeric,
+    Select,
+    and_,
+    cast,
+    false,
+    literal,
+    null,
+    select,
+)
 
-from profile_exchange.domain.connection import PropertyMapping, Strategy
+from profile_exchange.domain.connection import PropertyMapping
 from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.contributions import held, summed
 from profile_exchange.pipeline.creating import new_identifiers
 from profile_exchange.pipeline.filter_by_consent import allowed, in_our_words
-from profile_exchange.pipeline.merging import merged
+from profile_exchange.pipeline.merging import Held, merged
 from profile_exchange.pipeline.runs import Run
-from profile_exchange.store import tables
+from profile_exchange.pipeline.tally import offered
 from profile_exchange.store.tables import profile
 
 
@@ -25,20 +36,22 @@ def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]
     """``(profile_id, target_id, before, after)`` of those of ours that are there and allowed.
 
     ``mapped`` is rows of the staging table of that name; ``before`` and ``after`` are all
-    properties of our profile.
+    properties of our profile. `tally.offered` follows them.
     """
-    contributions = _contributions(run, mapped)
     source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
-    for contribution, same in contributions.values():
-        source = source.outerjoin(contribution, same)
-    joined = {target: contribution for target, (contribution, _) in contributions.items()}
-    after = merged(profile.c.properties, mapped, run.goal.mappings, joined)
+    holding: dict[PropertyMapping, Held] = {}
+    for mapping in summed(run.goal):
+        ledger, same, holding[mapping] = held(run, mapped, mapping)
+        source = source.outerjoin(ledger, same)
+    properties = profile.c.properties
+    after = merged(properties, mapped, run.goal.mappings, holding, run.plan.targets)
     return (
         select(
             mapped.c.profile_id,
             mapped.c.target_id,
             profile.c.properties.label("before"),
             after.label("after"),
+            *offered(run.goal, mapped),
         )
         .select_from(source)
         .where(~mapped.c.is_new, allowed(run, profile, objectives))
@@ -47,47 +60,21 @@ def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]
     )
 
 
-def _contributions(
-    run: Run, mapped: FromClause
-) -> dict[str, tuple[FromClause, ColumnElement[bool]]]:
-    """For each summed target: the last contribution of the same source profile, and its join."""
-    return {
-        mapping.target: last_contribution(run, mapped, mapping)
-        for mapping in run.goal.mappings
-        if mapping.strategy is Strategy.SUM
-    }
-
-
-def last_contribution(
-    run: Run, mapped: FromClause, mapping: PropertyMapping
-) -> tuple[FromClause, ColumnElement[bool]]:
-    """What the same source profile last contributed to a summed target, and how to join it."""
-    last = tables.contribution.alias()
-    same = and_(
-        last.c.connection == run.connection.id,
-        last.c.property_id == mapping.target,
-        last.c.source_property == mapping.source,
-        last.c.source_id == mapped.c.profile_id,
-        last.c.target_id == mapped.c.target_id,
-    )
-    return last, same
-
-
 def new_after(run: Run, mapped: FromClause, now: datetime) -> Select[Any]:
     """The profiles about to be created, with the columns of our profiles in their order."""
     staged = run.staging.staged
     row = and_(staged.c.profile_id == mapped.c.profile_id, staged.c.segment == mapped.c.segment)
-    nobody = select(tables.contribution).where(literal(False)).subquery()
-    empty: dict[str, FromClause] = {
-        m.target: nobody for m in run.goal.mappings if m.strategy is Strategy.SUM
-    }
-    source: FromClause = mapped.join(staged, row)
-    if empty:
-        source = source.outerjoin(nobody, literal(True))
-    properties = merged(new_identifiers(run, staged), mapped, run.goal.mappings, empty)
+    nothing = Held(cast(null(), Numeric), false())
+    properties = merged(
+        new_identifiers(run, staged),
+        mapped,
+        run.goal.mappings,
+        dict.fromkeys(summed(run.goal), nothing),
+        run.plan.targets,
+    )
     return (
         select(
-            mapped.c.target_id,
+            mapped.c.target_id.label("id"),
             literal(now),
             literal(now),
             staged.c.privacy_legislation,
@@ -95,6 +82,7 @@ def new_after(run: Run, mapped: FromClause, now: datetime) -> Select[Any]:
             in_our_words(run, staged.c.refused_objectives),
             properties.label("properties"),
         )
-        .select_from(source)
+        .select_from(mapped.join(staged, row))
         .where(mapped.c.is_new)
+        .offset(0)
     )

@@ -8,6 +8,7 @@ can tell an unchanged profile by comparing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -18,15 +19,17 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    false,
     func,
     literal,
     not_,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
-from profile_exchange.domain.properties import FilterType
+from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_FORMS, FilterType
 from profile_exchange.store.json_lists import numbered_values_of
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.value_forms import has_form
@@ -37,30 +40,57 @@ _NO_VALUES = cast(literal("[]"), JSONB)
 Json = ColumnElement[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a sum holds of the other tenant's before the merge: both null if nothing.
+
+    ``from_another`` is whether it came from another source profile than the one in hand.
+    """
+
+    amount: ColumnElement[Any]
+    from_another: ColumnElement[bool]
+
+
 def merged(
     before: Json,
     mapped: FromClause,
     mappings: Sequence[PropertyMapping],
-    contributions: Mapping[str, FromClause],
+    held: Mapping[PropertyMapping, Held],
+    types: Mapping[str, FilterType],
 ) -> Json:
-    """The properties after the merge.
+    """The properties after the merge; of a profile that is `refused`, not to be written.
 
     ``before`` is the properties now, ``mapped`` has a column for each strategy
-    (`map_properties.COLUMN_OF`), and ``contributions`` holds, for each summed target, the
-    outer-joined contribution of the same source profile.
+    (`map_properties.COLUMN_OF`), ``held`` what each summing mapping has brought before, and
+    ``types`` the types of the targets.
     """
-    changes = _changes(before, mapped, mappings, contributions)
+    changes = _changes(before, mapped, mappings, held, types)
     after = before if changes is None else before.op("||")(changes)
     if removals := _of(mappings, Strategy.REMOVE):
         after = _removed(before, after, mapped.c.removals, [m.target for m in removals])
+    for target, sums in _by_target(_of(mappings, Strategy.SUM)).items():
+        after = _emptied(before, after, mapped.c.sums, target, {m: held[m] for m in sums})
     return after
+
+
+def refused(after: Json, mappings: Sequence[PropertyMapping]) -> ColumnElement[bool]:
+    """Whether a sum came to more than its property can hold."""
+    totals = _by_target(_of(mappings, Strategy.SUM))
+    return or_(false(), *(total_is_refused(after, target) for target in totals))
+
+
+def total_is_refused(after: Json, target: str) -> ColumnElement[bool]:
+    """Whether a sum came to more than this property can hold."""
+    # No property ever has an empty list, so that the merge can say it with one.
+    return func.coalesce(value_at(after, target) == _NO_VALUES, False)
 
 
 def _changes(
     before: Json,
     mapped: FromClause,
     mappings: Sequence[PropertyMapping],
-    contributions: Mapping[str, FromClause],
+    held: Mapping[PropertyMapping, Held],
+    types: Mapping[str, FilterType],
 ) -> Json | None:
     """``{target: new values}`` of what changes, so that the many other properties are copied once.
 
@@ -74,8 +104,9 @@ def _changes(
                 values[target] = _defaulted(before, mapped.c.defaults, target)
             case Strategy.ADD:
                 values[target] = _added(before, mapped.c.additions, target)
-            case Strategy.SUM:
-                values[target] = _summed(before, mapped.c.sums, target, contributions[target])
+    for target, sums in _by_target(_of(mappings, Strategy.SUM)).items():
+        brings = {mapping: held[mapping] for mapping in sums}
+        values[target] = _summed(before, mapped.c.sums, target, brings, types[target])
     changes = object_of(values) if values else None
     if not _of(mappings, Strategy.SET):
         return changes
@@ -87,7 +118,8 @@ def _of(mappings: Sequence[PropertyMapping], strategy: Strategy) -> list[Propert
     return [mapping for mapping in mappings if mapping.strategy is strategy]
 
 
-def _at(properties: Json, key: str) -> Json:
+def value_at(properties: Json, key: str) -> Json:
+    """The values of a property; null if it has none."""
     return properties.op("->")(cast(literal(key), Text))
 
 
@@ -96,12 +128,15 @@ def _has(properties: Json, key: str) -> ColumnElement[bool]:
 
 
 def _defaulted(before: Json, defaults: Json, target: str) -> Json:
-    return case((not_(_has(before, target)), _at(defaults, target)), else_=None)
+    return case((not_(_has(before, target)), value_at(defaults, target)), else_=None)
 
 
 def _added(before: Json, additions: Json, target: str) -> Json:
     """What is there, and after it what is new, each once and in the order in which it came."""
-    present, incoming = func.coalesce(_at(before, target), _NO_VALUES), _at(additions, target)
+    present, incoming = (
+        func.coalesce(value_at(before, target), _NO_VALUES),
+        value_at(additions, target),
+    )
     each, again = numbered_values_of(incoming), numbered_values_of(incoming)
     first = select(func.min(again.c.place)).where(again.c.value == each.c.value).scalar_subquery()
     new = (
@@ -128,10 +163,10 @@ def _ordered(value: Json, place: ColumnElement[Any]) -> Json:
 
 def _removed(before: Json, after: Json, removals: Json, targets: Sequence[str]) -> Json:
     for target in targets:
-        each = numbered_values_of(_at(before, target))
+        each = numbered_values_of(value_at(before, target))
         left = (
             select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
-            .where(not_(_contains(_at(removals, target), each.c.value)))
+            .where(not_(_contains(value_at(removals, target), each.c.value)))
             .scalar_subquery()
         )
         kept = object_of({target: left})
@@ -141,18 +176,82 @@ def _removed(before: Json, after: Json, removals: Json, targets: Sequence[str]) 
     return after
 
 
-def _summed(before: Json, sums: Json, target: str, contribution: FromClause) -> Json:
-    """What is there, plus what the source profile contributes more (or less) than last time."""
-    present = _at(before, target).op("->>", return_type=Text())(0)
-    number = case(
-        (has_form(present, FilterType.DECIMAL), cast(present, Numeric)),
-        else_=0,
-    )
-    amount = cast(sums.op("->>", return_type=Text())(cast(literal(target), Text)), Numeric)
-    more = amount - func.coalesce(contribution.c.amount, 0)
-    total = cast(func.trim_scale(number + more), Text)
+def _summed(
+    before: Json,
+    sums: Json,
+    target: str,
+    held: Mapping[PropertyMapping, Held],
+    filter_type: FilterType,
+) -> Json:
+    """What is there, plus what is contributed more (or less) than last time.
+
+    Null if that changes nothing, an empty list if the property cannot hold it.
+    """
+    more = _more(sums, held)
+    total = number_at(before, target) + more
     return case(
-        (amount.is_(None), None),
-        (and_(more == 0, present.isnot(None)), None),
-        else_=func.jsonb_build_array(total),
+        (more.is_(None), None),
+        (and_(more == 0, _has(before, target)), None),
+        (not_(total_fits(total, filter_type)), _NO_VALUES),
+        else_=func.jsonb_build_array(cast(func.trim_scale(total), Text)),
     )
+
+
+def _emptied(
+    before: Json, after: Json, sums: Json, target: str, held: Mapping[PropertyMapping, Held]
+) -> Json:
+    """Without a sum of which nothing is left: another profile's went, and none came instead."""
+    taken_over = or_(*(each.from_another for each in held.values()))
+    none_came = and_(*(brought(sums, mapping).is_(None) for mapping in held))
+    nothing_left = number_at(before, target) + _more(sums, held) == 0
+    key = cast(literal([target]), ARRAY(Text))
+    return case((and_(taken_over, none_came, nothing_left), after.op("-")(key)), else_=after)
+
+
+def _more(sums: Json, held: Mapping[PropertyMapping, Held]) -> ColumnElement[Any]:
+    """The difference to what was contributed before, of all that is summed; null if none."""
+    differences = [
+        contributed(brought(sums, mapping), each) - func.coalesce(each.amount, 0)
+        for mapping, each in held.items()
+    ]
+    if len(differences) == 1:
+        return differences[0]
+    together: ColumnElement[Any] = literal(0)
+    for difference in differences:
+        together = together + func.coalesce(difference, 0)
+    return case((func.coalesce(*differences).isnot(None), together), else_=None)
+
+
+def brought(sums: Json, mapping: PropertyMapping) -> ColumnElement[Any]:
+    """The amount that a source profile brings now; null if it has no value."""
+    text = sums.op("->>", return_type=Text())(cast(literal(mapping.key), Text))
+    return cast(text, Numeric)
+
+
+def contributed(amount: ColumnElement[Any], before: Held) -> ColumnElement[Any]:
+    """What is contributed after the merge: null if that stays as it is.
+
+    A profile without a value still ends what another one has contributed.
+    """
+    return func.coalesce(amount, case((before.from_another, 0), else_=None))
+
+
+def number_at(properties: Json, target: str) -> ColumnElement[Any]:
+    """The number that a property holds; 0 if it holds none."""
+    present = value_at(properties, target).op("->>", return_type=Text())(0)
+    return case((has_form(present, FilterType.DECIMAL), cast(present, Numeric)), else_=0)
+
+
+def total_fits(total: ColumnElement[Any], filter_type: FilterType) -> ColumnElement[bool]:
+    """Whether a property of this type can hold a total (SEMANTICS, Mapping and writing 4)."""
+    if filter_type is FilterType.RANGE:
+        return func.abs(total) <= MAX_WHOLE_NUMBER
+    longest = VALUE_FORMS[filter_type].max_characters
+    return func.length(cast(func.trim_scale(total), Text)) <= longest
+
+
+def _by_target(mappings: Sequence[PropertyMapping]) -> dict[str, list[PropertyMapping]]:
+    grouped: dict[str, list[PropertyMapping]] = {}
+    for mapping in mappings:
+        grouped.setdefault(mapping.target, []).append(mapping)
+    return grouped

@@ -8,16 +8,14 @@ what is there then. Repeating a committed package does nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Numeric,
     Subquery,
-    Text,
-    cast,
+    case,
     func,
     insert,
     literal,
@@ -25,24 +23,23 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from profile_exchange.domain.connection import PropertyMapping, Strategy, Unmatched
+from profile_exchange.domain.connection import Unmatched
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.contributions import remember, summed, take_out_of_left
 from profile_exchange.pipeline.creating import new_identifiers, row_of, taken
 from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
-from profile_exchange.pipeline.merged_profiles import (
-    existing_after,
-    last_contribution,
-    new_after,
-)
+from profile_exchange.pipeline.merged_profiles import existing_after, new_after
+from profile_exchange.pipeline.merging import refused
+from profile_exchange.pipeline.refused_totals import quarantine_totals
 from profile_exchange.pipeline.runs import Run, hold_pen
 from profile_exchange.pipeline.settling import settle, settled
+from profile_exchange.pipeline.tally import Tally, brought_in, changed, offered, settle_and_tally
 from profile_exchange.pipeline.targets import prepare_targets
 from profile_exchange.store import tables
 from profile_exchange.store.database import LOST_RACES, store_errors
@@ -96,10 +93,15 @@ def _write(run: Run, package: IdRange, now: datetime) -> Written:
         _withhold_withdrawn(database, run, package, objectives)
         created = _create(database, run, package, now)
         unchanged = _leave(database, run, package)
-        _remember_contributions(database, run, package)
+        tally = modified + created + unchanged
+        if tally.refused:
+            quarantine_totals(database, run, package, objectives, now)
+        take_out_of_left(database, run, package, objectives, now)
+        remember(database, run, package)
         received = _remember_received(database, run, package, now)
-        written = Written(received, created, modified, unchanged)
-        _enter(database, run, package, written, now)
+        written = Written(received, created.profiles, modified.profiles, unchanged.profiles)
+        properties = tally.as_json()
+        _enter(database, run, package, now, **asdict(written), properties=properties)
         return written
 
 
@@ -142,55 +144,83 @@ def _modify(
     package: IdRange,
     objectives: Sequence[Objective],
     now: datetime,
-) -> int:
+) -> Tally:
+    """Write what changes. A profile whose total is refused is written as it was, and rejected."""
     computed = existing_after(run, _on_the_way(run, package), objectives).subquery("computed")
+    before, after = computed.c.before, computed.c.after
+    too_much = refused(after, run.goal.mappings)
     written = (
         update(profile)
         .where(profile.c.id == computed.c.target_id)
-        .where(computed.c.after.is_distinct_from(computed.c.before))
-        .values(properties=computed.c.after, modified_at=now)
-        .returning(computed.c.profile_id)
+        .where(after.is_distinct_from(before))
+        .values(
+            properties=case((too_much, before), else_=after),
+            modified_at=case((too_much, profile.c.modified_at), else_=now),
+        )
+        .returning(
+            computed.c.profile_id,
+            too_much.label("refused"),
+            *changed(run.goal, before, after),
+            *(computed.c[column.name] for column in offered(run.goal, run.staging.mapped)),
+        )
         .cte("written")
     )
-    return settle(database, run.staging, written, Fate.MODIFIED, Reason.WRITTEN)
+    return settle_and_tally(database, run, written, Fate.MODIFIED, Reason.WRITTEN)
 
 
-def _leave(database: Database, run: Run, package: IdRange) -> int:
+def _leave(database: Database, run: Run, package: IdRange) -> Tally:
     """What is left: ours that already are as they should be, and ours that are gone."""
     mapped = _on_the_way(run, package)
-    here = select(mapped.c.profile_id).join_from(
+    here = select(mapped.c.profile_id, *offered(run.goal, mapped)).join_from(
         mapped, profile, profile.c.id == mapped.c.target_id
     )
-    same = here.subquery("same")
-    unchanged = settle(database, run.staging, same, Fate.UNCHANGED, Reason.SAME)
+    same = here.cte("same")
+    unchanged = settle_and_tally(database, run, same, Fate.UNCHANGED, Reason.SAME)
     gone = select(_on_the_way(run, package).c.profile_id).subquery("gone")
     settle(database, run.staging, gone, Fate.UNMATCHED, Reason.NO_MATCH)
     return unchanged
 
 
-def _create(database: Database, run: Run, package: IdRange, now: datetime) -> int:
+def _create(database: Database, run: Run, package: IdRange, now: datetime) -> Tally:
     if run.goal.unmatched is not Unmatched.CREATE:
-        return 0
+        return Tally()
     _leave_taken(database, run, package)
     mapped = _on_the_way(run, package)
-    rows = new_after(run, mapped, now)
+    rows = new_after(run, mapped, now).subquery("computed")
+    fitting = select(rows).where(~refused(rows.c.properties, run.goal.mappings))
     names = [column.name for column in profile.columns]
     made = (
         insert_into(profile)
-        .from_select(names, rows)
+        .from_select(names, fitting)
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(profile.c.id)
         .cte("made")
     )
     new = (
-        select(mapped.c.profile_id)
+        select(mapped.c.profile_id, *brought_in(run.goal, mapped))
         .join_from(mapped, made, made.c.id == mapped.c.target_id)
-        .subquery("new")
+        .cte("new")
     )
-    created = settle(database, run.staging, new, Fate.CREATED, Reason.WRITTEN)
-    if created:
+    created = settle_and_tally(database, run, new, Fate.CREATED, Reason.WRITTEN)
+    if created.profiles:
         _identify(database, run, package)
-    return created
+    return created + _refuse_new(database, run, package, now)
+
+
+def _refuse_new(database: Database, run: Run, package: IdRange, now: datetime) -> Tally:
+    """Reject those who were not created because a sum of theirs is too large."""
+    if not summed(run.goal):
+        return Tally()
+    mapped = _on_the_way(run, package)
+    rows = new_after(run, mapped, now).subquery("computed")
+    too_much = (
+        select(mapped.c.profile_id)
+        .join_from(mapped, rows, rows.c.id == mapped.c.target_id)
+        .where(refused(rows.c.properties, run.goal.mappings))
+        .subquery("too_much")
+    )
+    number = settle(database, run.staging, too_much, Fate.REJECTED, Reason.TOTAL_LIMIT)
+    return Tally(refused=number)
 
 
 def _leave_taken(database: Database, run: Run, package: IdRange) -> None:
@@ -222,43 +252,6 @@ def _identify(database: Database, run: Run, package: IdRange) -> None:
     database.execute(rows.on_conflict_do_nothing())
 
 
-def _remember_contributions(database: Database, run: Run, package: IdRange) -> None:
-    """Remember what each source profile has contributed, for the difference next time."""
-    for mapping in run.goal.mappings:
-        if mapping.strategy is Strategy.SUM:
-            database.execute(_changed_contributions(run, package, mapping))
-
-
-def _changed_contributions(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
-    mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
-    last, same = last_contribution(run, mapped, mapping)
-    text = mapped.c.sums.op("->>", return_type=Text())(cast(literal(mapping.target), Text))
-    amount = cast(text, Numeric)
-    counted = [Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value]
-    rows = (
-        select(
-            literal(run.connection.id),
-            literal(mapping.target),
-            mapped.c.profile_id,
-            literal(mapping.source),
-            mapped.c.target_id,
-            amount,
-        )
-        .select_from(
-            mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, same)
-        )
-        .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(counted))
-        .where(amount.is_distinct_from(last.c.amount), amount.isnot(None))
-    )
-    names = [
-        *("connection", "property_id", "source_id"),
-        *("source_property", "target_id", "amount"),
-    ]
-    entry = insert_into(ledger).from_select(names, rows)
-    new = {"target_id": entry.excluded.target_id, "amount": entry.excluded.amount}
-    return entry.on_conflict_do_update(constraint=ledger.primary_key, set_=new)
-
-
 def _remember_received(database: Database, run: Run, package: IdRange, now: datetime) -> int:
     """Enter the received profiles into the ledger of unique ones. Returns how many there were."""
     fate, ledger = run.staging.fate, tables.exchanged_profile
@@ -281,15 +274,8 @@ def _remember_received(database: Database, run: Run, package: IdRange, now: date
     return int(database.execute(counted).scalar_one())
 
 
-def _enter(database: Database, run: Run, package: IdRange, written: Written, now: datetime) -> None:
+def _enter(database: Database, run: Run, package: IdRange, now: datetime, **counts: object) -> None:
     entry = insert(tables.package).values(
-        run_seq=run.seq,
-        part=package.part,
-        parts=package.parts,
-        received=written.received,
-        created=written.created,
-        modified=written.modified,
-        unchanged=written.unchanged,
-        committed_at=now,
+        run_seq=run.seq, part=package.part, parts=package.parts, committed_at=now, **counts
     )
     database.execute(entry)

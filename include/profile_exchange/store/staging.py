@@ -28,9 +28,20 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.schema import CreateTable, DropTable
 
+from profile_exchange.domain.connection import Strategy
+
 SCHEMA = "exchange"
 #: Statistics are made when a step needs them, and dead rows go with the table.
 _UNATTENDED = {"autovacuum_enabled": False}
+
+#: The column of ``mapped`` for each strategy.
+COLUMN_OF = {
+    Strategy.SET: "replacements",
+    Strategy.SET_IF_EMPTY: "defaults",
+    Strategy.ADD: "additions",
+    Strategy.REMOVE: "removals",
+    Strategy.SUM: "sums",
+}
 
 
 @dataclass(frozen=True)

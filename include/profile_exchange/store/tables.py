@@ -163,7 +163,8 @@ pull_progress = Table(
     schema="exchange",
 )
 
-#: One row for each package of a run whose write has been committed.
+#: One row for each package of a run whose write has been committed. ``properties`` is
+#: ``{target property: {"written": .., "unchanged": ..}}`` (`pipeline.tally`).
 package = Table(
     "package",
     metadata,
@@ -174,6 +175,7 @@ package = Table(
     Column("created", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
     Column("unchanged", BigInteger, nullable=False),
+    Column("properties", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("committed_at", TIMESTAMP, nullable=False),
     schema="exchange",
 )
@@ -189,15 +191,16 @@ exchanged_profile = Table(
     schema="exchange",
 )
 
-#: What each source profile last contributed to a summed property of ours.
+#: What a summed property of one of our profiles holds of the other tenant's, and from which of
+#: their profiles it came: the one that won ours last (`pipeline.contributions`).
 contribution = Table(
     "contribution",
     metadata,
     Column("connection", Text, primary_key=True),
     Column("property_id", Text, primary_key=True),
-    Column("source_id", UUID(as_uuid=True), primary_key=True),
+    Column("target_id", UUID(as_uuid=True), primary_key=True),
     Column("source_property", Text, primary_key=True),
-    Column("target_id", UUID(as_uuid=True), nullable=False),
+    Column("source_id", UUID(as_uuid=True), nullable=False),
     Column("amount", Numeric, nullable=False),
     schema="exchange",
 )

@@ -25,11 +25,11 @@ def upgrade() -> None:
         "contribution",
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("property_id", sa.Text(), nullable=False),
-        sa.Column("source_id", sa.UUID(), nullable=False),
-        sa.Column("source_property", sa.Text(), nullable=False),
         sa.Column("target_id", sa.UUID(), nullable=False),
+        sa.Column("source_property", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.UUID(), nullable=False),
         sa.Column("amount", sa.Numeric(), nullable=False),
-        sa.PrimaryKeyConstraint("connection", "property_id", "source_id", "source_property"),
+        sa.PrimaryKeyConstraint("connection", "property_id", "target_id", "source_property"),
         schema="exchange",
     )
     op.create_table(
@@ -278,6 +278,12 @@ def upgrade() -> None:
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("modified", sa.BigInteger(), nullable=False),
         sa.Column("unchanged", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "properties",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["run_seq"], ["exchange.run.seq"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_seq", "part"),

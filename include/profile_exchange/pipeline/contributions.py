@@ -1,0 +1,193 @@
+"""Contributions: what the sums of our profiles hold of the other tenant's (SEMANTICS, Mapping 2).
+
+The ledger knows, for each summed property of one of our profiles, which source profile
+contributed and how much: always the one that won ours last (SEMANTICS, Matching 5). A merge adds
+the difference to that, so:
+
+- the same source profile with the same amount adds nothing, however often it comes;
+- one without a value changes nothing, as with every strategy;
+- another source profile that wins ours takes the place of the first, whose amount goes; when
+  the first wins again, the same happens the other way round;
+- a source profile that has moved on, to another of ours or behind one that supersedes it, is
+  taken out of the one that it left, in the transaction that writes it elsewhere.
+
+The totals are those of a fresh import. What a source profile contributed stays when it does not
+come, matches nobody, or is ambiguous, withheld or rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy import Connection as Database
+from sqlalchemy.dialects.postgresql import ARRAY, Insert
+from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlalchemy.sql.dml import Update
+
+from profile_exchange.domain.connection import ImportGoal, PropertyMapping, Strategy
+from profile_exchange.domain.fates import Fate
+from profile_exchange.domain.packages import IdRange
+from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.filter_by_consent import allowed
+from profile_exchange.pipeline.merging import Held, brought, contributed, number_at, total_fits
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.store import tables
+from profile_exchange.store.json_objects import object_of
+from profile_exchange.store.tables import profile
+
+_WRITTEN = (Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value)
+
+
+def summed(goal: ImportGoal) -> list[PropertyMapping]:
+    """The mappings that add up."""
+    return [mapping for mapping in goal.mappings if mapping.strategy is Strategy.SUM]
+
+
+def held(
+    run: Run, mapped: FromClause, mapping: PropertyMapping
+) -> tuple[FromClause, ColumnElement[bool], Held]:
+    """What a sum of the mapped profiles of ours holds now: the ledger, its join, its columns."""
+    last = tables.contribution.alias()
+    same = and_(_is_of(run, mapping, last), last.c.target_id == mapped.c.target_id)
+    return last, same, Held(last.c.amount, last.c.source_id != mapped.c.profile_id)
+
+
+def _is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElement[bool]:
+    return and_(
+        ledger.c.connection == run.connection.id,
+        ledger.c.property_id == mapping.target,
+        ledger.c.source_property == mapping.source,
+    )
+
+
+def remember(database: Database, run: Run, package: IdRange) -> None:
+    """Remember what the profiles of a package have contributed, for the difference next time."""
+    for mapping in summed(run.goal):
+        database.execute(_changed(run, package, mapping))
+
+
+def _changed(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
+    mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
+    last, same, before = held(run, mapped, mapping)
+    amount = contributed(brought(mapped.c.sums, mapping), before)
+    rows = (
+        select(
+            literal(run.connection.id),
+            literal(mapping.target),
+            mapped.c.target_id,
+            literal(mapping.source),
+            mapped.c.profile_id,
+            amount,
+        )
+        .select_from(
+            mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, same)
+        )
+        .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(_WRITTEN), amount.isnot(None))
+        .where(or_(amount.is_distinct_from(last.c.amount), before.from_another))
+        # In the order of the ledger's index, which then grows at one place.
+        .order_by(mapped.c.target_id)
+    )
+    names = [
+        *("connection", "property_id", "target_id"),
+        *("source_property", "source_id", "amount"),
+    ]
+    entry = insert_into(ledger).from_select(names, rows)
+    new = {"source_id": entry.excluded.source_id, "amount": entry.excluded.amount}
+    return entry.on_conflict_do_update(constraint=ledger.primary_key, set_=new)
+
+
+def take_out_of_left(
+    database: Database,
+    run: Run,
+    package: IdRange,
+    objectives: Sequence[Objective],
+    now: datetime,
+) -> None:
+    """Take what a package's profiles contributed out of the profiles of ours that they left.
+
+    Those that another profile of the run wins are not touched: that one takes over in its own
+    package. So no two packages want the same profile of ours, but for several sums that came
+    from different profiles; all are locked in the order of their ids.
+    """
+    for mapping in summed(run.goal):
+        database.execute(_taken_out(run, _left(run, package, mapping, objectives), mapping, now))
+
+
+def _left(
+    run: Run, package: IdRange, mapping: PropertyMapping, objectives: Sequence[Objective]
+) -> Select[Any]:
+    """``(target_id)`` of what is in the ledger from profiles that are elsewhere now."""
+    ledger, mapped = tables.contribution, run.staging.mapped
+    total = number_at(profile.c.properties, mapping.target) - ledger.c.amount
+    return (
+        select(ledger.c.target_id)
+        .join_from(ledger, profile, profile.c.id == ledger.c.target_id)
+        .where(_is_of(run, mapping, ledger), _in(package, ledger.c.source_id))
+        .where(_is_elsewhere(run, ledger))
+        .where(~exists().where(mapped.c.target_id == ledger.c.target_id))
+        .where(allowed(run, profile, objectives))
+        .where(total_fits(total, run.plan.targets[mapping.target]))
+        .order_by(ledger.c.target_id)
+        .with_for_update(of=profile)
+    )
+
+
+def _is_elsewhere(run: Run, ledger: Table) -> ColumnElement[bool]:
+    """Whether the profile that contributed was superseded, or written to another of ours."""
+    fate, mapped = run.staging.fate, run.staging.mapped
+    superseded = fate.c.fate == Fate.SUPERSEDED.value
+    moved = and_(
+        fate.c.fate.in_(_WRITTEN),
+        exists().where(
+            mapped.c.profile_id == ledger.c.source_id, mapped.c.target_id != ledger.c.target_id
+        ),
+    )
+    return exists().where(fate.c.profile_id == ledger.c.source_id, or_(superseded, moved))
+
+
+def _taken_out(run: Run, left: Select[Any], mapping: PropertyMapping, now: datetime) -> Update:
+    ledger, target = tables.contribution, mapping.target
+    rows = left.cte("left_behind")
+    gone = (
+        delete(ledger)
+        .where(_is_of(run, mapping, ledger), ledger.c.target_id == rows.c.target_id)
+        .returning(ledger.c.target_id, ledger.c.amount)
+        .cte("gone")
+    )
+    total = number_at(profile.c.properties, target) - gone.c.amount
+    key = cast(literal([target]), ARRAY(Text))
+    left_over = object_of({target: func.jsonb_build_array(cast(func.trim_scale(total), Text))})
+    return (
+        update(profile)
+        .where(profile.c.id == gone.c.target_id)
+        .values(
+            properties=case(
+                (total == 0, profile.c.properties.op("-")(key)),
+                else_=profile.c.properties.op("||")(left_over),
+            ),
+            modified_at=now,
+        )
+    )
+
+
+def _in(package: IdRange, profile_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    return profile_id.between(package.first, package.last)

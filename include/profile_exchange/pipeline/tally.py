@@ -1,0 +1,147 @@
+"""Tally: what a run did to each target property, counted by the statements that settle profiles.
+
+Of every profile of ours that was written or left as it was: whether a mapping had something to
+write to the property, and whether that changed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Label,
+    case,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy import Connection as Database
+
+from profile_exchange.domain.connection import ImportGoal, PropertyMapping
+from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.pipeline.merging import value_at
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.store.staging import COLUMN_OF
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Profiles that were settled, those refused instead, and values by target property."""
+
+    profiles: int = 0
+    refused: int = 0
+    written: Mapping[str, int] = field(default_factory=dict)
+    unchanged: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.profiles + other.profiles,
+            self.refused + other.refused,
+            _added(self.written, other.written),
+            _added(self.unchanged, other.unchanged),
+        )
+
+    def as_json(self) -> dict[str, dict[str, int]]:
+        """``{target: {"written": .., "unchanged": ..}}``, as a package's ledger entry keeps it."""
+        return {
+            target: {"written": number, "unchanged": self.unchanged[target]}
+            for target, number in self.written.items()
+        }
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {target: one.get(target, 0) + other.get(target, 0) for target in {**one, **other}}
+
+
+def offered(goal: ImportGoal, mapped: FromClause) -> list[Label[bool]]:
+    """For each target, whether a mapping has something to write: columns ``offered_<place>``."""
+    by_target: dict[str, list[ColumnElement[bool]]] = {target: [] for target in goal.targets}
+    for mapping in goal.mappings:
+        by_target[mapping.target].append(_offers(mapping, mapped))
+    return [
+        or_(*offers).label(f"offered_{place}") for place, offers in enumerate(by_target.values())
+    ]
+
+
+def _offers(mapping: PropertyMapping, mapped: FromClause) -> ColumnElement[bool]:
+    offers = func.jsonb_exists(mapped.c[COLUMN_OF[mapping.strategy]], mapping.key)
+    return func.coalesce(offers, False)
+
+
+def changed(goal: ImportGoal, before: Any, after: Any) -> list[ColumnElement[bool]]:
+    """For each target, whether the merge changes it: columns ``changed_<place>``."""
+    return [
+        value_at(before, target).is_distinct_from(value_at(after, target)).label(f"changed_{place}")
+        for place, target in enumerate(goal.targets)
+    ]
+
+
+def brought_in(goal: ImportGoal, mapped: FromClause) -> list[ColumnElement[bool]]:
+    """The columns of `offered` and `changed` for a new profile: what is offered is written."""
+    offers = offered(goal, mapped)
+    written = [offer.element.label(f"changed_{place}") for place, offer in enumerate(offers)]
+    return [*offers, *written]
+
+
+def settle_and_tally(database: Database, run: Run, rows: CTE, fate: Fate, reason: Reason) -> Tally:
+    """Settle every profile of ``rows`` and count, in one statement that reads them once.
+
+    ``rows`` has ``profile_id`` and the columns of `offered`; also those of `changed` if any can
+    have been, and ``refused`` if any can be: those are rejected, for what they sum up to.
+    """
+    refused = rows.c.refused if "refused" in rows.c else false()
+    settled = run.staging.fate
+    fates = (
+        select(
+            rows.c.profile_id,
+            _either(refused, Fate.REJECTED.value, fate.value),
+            _either(refused, Reason.TOTAL_LIMIT.value, reason.value),
+        )
+        # In the order of the index, which then grows at a few places instead of everywhere.
+        .order_by(rows.c.profile_id)
+    )
+    names = [column.name for column in settled.columns]
+    settling = insert(settled).from_select(names, fates).cte("settled")
+    numbers = select(
+        func.count().filter(~refused),
+        func.count().filter(refused),
+        *(_count(condition, refused) for condition in _written(run.goal, rows)),
+        *(_count(condition, refused) for condition in _unchanged(run.goal, rows)),
+    )
+    found = database.execute(numbers.select_from(rows).add_cte(settling)).one()
+    targets = run.goal.targets
+    written, unchanged = found[2 : 2 + len(targets)], found[2 + len(targets) :]
+    return Tally(
+        found[0],
+        found[1],
+        dict(zip(targets, written, strict=True)),
+        dict(zip(targets, unchanged, strict=True)),
+    )
+
+
+def _either(refused: ColumnElement[bool], rejected: str, otherwise: str) -> ColumnElement[str]:
+    return case((refused, literal(rejected)), else_=literal(otherwise))
+
+
+def _count(condition: ColumnElement[bool], refused: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count().filter(condition, ~refused)
+
+
+def _written(goal: ImportGoal, rows: CTE) -> list[ColumnElement[bool]]:
+    return [
+        rows.c[f"changed_{place}"] if f"changed_{place}" in rows.c else false()
+        for place in range(len(goal.targets))
+    ]
+
+
+def _unchanged(goal: ImportGoal, rows: CTE) -> list[ColumnElement[bool]]:
+    written = _written(goal, rows)
+    return [rows.c[f"offered_{place}"] & ~known for place, known in enumerate(written)]

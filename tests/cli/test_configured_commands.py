@@ -80,6 +80,24 @@ def test_every_mistake_is_told_with_file_line_and_key(configuration: Path) -> No
     assert lines[2] == "2 mistakes."
 
 
+def test_a_connection_is_shown_with_its_next_five_runs(configuration: Path) -> None:
+    file = configuration / "connections" / "taylor-times.yaml"
+    weekly = "schedule: {days_of_week: [MON], time: '06:00', timezone: Europe/Amsterdam}\n"
+    file.write_text(weekly + file.read_text())
+    shown = exchange("show", "taylor-times").stdout
+    assert "harbor-goods imports from Taylor Times (taylor-times.localhost)" in shown
+    assert "every Monday at 06:00 (Europe/Amsterdam)" in shown
+    assert shown.count(" 06:00 CE") == 5
+    slots = json.loads(exchange("show", "taylor-times", "--json").stdout)["next_slots"]
+    assert [datetime.fromisoformat(slot).weekday() for slot in slots] == [0] * 5
+
+
+def test_a_connection_that_is_switched_off_has_no_next_run(configuration: Path) -> None:
+    file = configuration / "connections" / "taylor-times.yaml"
+    file.write_text("enabled: false\nschedule: {cron: '@daily'}\n" + file.read_text())
+    assert json.loads(exchange("show", "taylor-times", "--json").stdout)["next_slots"] == []
+
+
 def test_history_shows_the_newest_run_first(store: str) -> None:
     done = exchange("history", "taylor-times")
     assert done.exit_code == 0

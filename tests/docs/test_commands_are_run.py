@@ -16,6 +16,7 @@ RUN_BY = {
     "down": ("tests/cli/test_configured_commands.py", r'exchange\("down"'),
     "run": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "run"'),
     "check": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "check"'),
+    "show": ("tests/cli/test_configured_commands.py", r'exchange\("show"'),
     "history": ("tests/cli/test_configured_commands.py", r'exchange\("history"'),
     "validate": ("tests/cli/test_configured_commands.py", r'exchange\("validate"'),
     "load": ("tests/tenants/test_loading_command.py", r'\["load"'),

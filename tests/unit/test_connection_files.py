@@ -65,7 +65,9 @@ def test_everything_a_file_can_say_arrives_in_the_domain(folders: Folders) -> No
     assert found.partner.host == "taylor-times.localhost"
     assert found.objectives == ("partner_data",)
     assert found.consent is ConsentRule.CONSENTED_OR_UNNEEDED
-    assert found.schedule == Schedule("0 6 * * MON-FRI", "Europe/Amsterdam")
+    assert found.schedule == Schedule(
+        ("0 6 * * MON-FRI",), "Europe/Amsterdam", words="by cron 0 6 * * MON-FRI"
+    )
     assert found.expose == ExposeGoal(("email",), ("customers",), ("orders",))
     goal = found.importing
     assert goal is not None

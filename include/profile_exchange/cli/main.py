@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("down:down", "Stop the installation that runs in another terminal."),
     "run": ("run:run", "Run a connection's import now, through Airflow, and follow it."),
     "check": ("check:check", "Say what the other tenant exposes, and what is missing."),
+    "show": ("show:show", "Show a connection as it is configured, and when it runs next."),
     "history": ("history:history", "Show what a connection's runs did."),
     "validate": ("validate:validate", "Find every mistake in the YAML files."),
     "load": ("load:load", "Load a file of profiles into a hosted tenant, all of it or nothing."),

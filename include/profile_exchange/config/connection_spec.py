@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from profile_exchange.config.schedules import cron_expression, time_zone
+from profile_exchange.config.schedule_spec import ScheduleSpec
 from profile_exchange.config.spec import (
     CredentialsId,
     HostName,
@@ -28,7 +28,6 @@ from profile_exchange.domain.connection import (
     Partner,
     PropertyMapping,
     Restriction,
-    Schedule,
     Strategy,
     Unmatched,
 )
@@ -144,13 +143,6 @@ class ExposeSpec(Spec):
         )
 
 
-class ScheduleSpec(Spec):
-    """When the connection runs by itself."""
-
-    cron: Annotated[str, AfterValidator(cron_expression)]
-    timezone: Annotated[str, AfterValidator(time_zone)] = "UTC"
-
-
 class ConnectionSpec(Spec):
     """One tenant's configuration for exchanging with one other tenant."""
 
@@ -184,9 +176,7 @@ class ConnectionSpec(Spec):
             labels=tuple(self.labels),
             favorite=self.favorite,
             enabled=self.enabled,
-            schedule=Schedule(self.schedule.cron, self.schedule.timezone)
-            if self.schedule
-            else None,
+            schedule=self.schedule.to_domain() if self.schedule else None,
             objectives=tuple(self.objectives),
             consent=self.consent,
             expose=self.expose.to_domain() if self.expose else None,

@@ -8,6 +8,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from profile_exchange.domain.schedule import Schedule
+
 
 class Strategy(StrEnum):
     """How an incoming value meets the value that is there."""
@@ -152,14 +154,6 @@ class ExposeGoal:
     def readable(self) -> tuple[str, ...]:
         """Every property the partner may see: granted properties, then identifiers."""
         return tuple(dict.fromkeys([*self.properties, *self.identifiers]))
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """When an import runs: a cron expression in a time zone."""
-
-    cron: str
-    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

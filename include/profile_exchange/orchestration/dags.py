@@ -46,7 +46,7 @@ def build(connection: Connection) -> DAG:
     dag = DAG(
         dag_id=connection.id,
         dag_display_name=connection.title,
-        description=connection.description or None,
+        description=_description(connection),
         doc_md=_documentation(connection),
         tags=sorted({*connection.labels, *_goals(connection)}),
         schedule=_timetable(connection),
@@ -64,15 +64,22 @@ def build(connection: Connection) -> DAG:
 def _timetable(connection: Connection) -> object:
     if connection.schedule is None or not connection.enabled:
         return None
-    from airflow.sdk import CronTriggerTimetable
+    from airflow.sdk import MultipleCronTriggerTimetable
 
     # Without it, a new connection would run for a slot that passed before it existed.
     at_once = timedelta(0)
-    return CronTriggerTimetable(
-        connection.schedule.cron,
-        timezone=connection.schedule.timezone,
-        run_immediately=at_once,
+    schedule = connection.schedule
+    return MultipleCronTriggerTimetable(
+        *schedule.crons, timezone=schedule.timezone, run_immediately=at_once
     )
+
+
+def _description(connection: Connection) -> str | None:
+    """What the connection is for, and when it runs: not the next moments, which would make
+    another version of the DAG each time that one has passed."""
+    schedule = connection.schedule if connection.enabled else None
+    told = [connection.description, f"Runs {schedule}." if schedule else ""]
+    return " ".join(filter(None, told)) or None
 
 
 def _goals(connection: Connection) -> list[str]:

@@ -62,6 +62,7 @@ def authenticate(connection_id: str) -> list[Reference]:
     from profile_exchange.domain.errors import ConfigurationError
     from profile_exchange.orchestration.partner import partner_of
     from profile_exchange.orchestration.resolving import current_run_id, store_url_of
+    from profile_exchange.orchestration.slots import skip_if_missed
     from profile_exchange.pipeline import authenticate as step
     from profile_exchange.pipeline.pull import requests_for
 
@@ -70,6 +71,7 @@ def authenticate(connection_id: str) -> list[Reference]:
         raise ConfigurationError(
             f"Connection {connection_id} is switched off: set enabled: true in its file."
         )
+    skip_if_missed(connection)
     with partner_of(connection) as source:
         run = step.authenticate(
             source,

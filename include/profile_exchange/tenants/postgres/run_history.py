@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, or_, select
 
 from profile_exchange.domain.fates import FateCounts
 from profile_exchange.store.database import engine_for, store_errors
@@ -45,6 +45,17 @@ def past_run(url: str, connection_id: str, run_id: str) -> PastRun | None:
     with store_errors(url), engine_for(url).connect() as database:
         row = database.execute(query).first()
     return _past_run(row) if row else None
+
+
+def was_running(url: str, connection_id: str, moment: datetime) -> bool:
+    """Whether a run of the connection was going at a moment, or still is since before it."""
+    going = select(run.c.seq).where(
+        run.c.connection == connection_id,
+        run.c.started_at <= moment,
+        or_(run.c.finished_at.is_(None), run.c.finished_at > moment),
+    )
+    with store_errors(url), engine_for(url).connect() as database:
+        return bool(database.execute(select(going.exists())).scalar_one())
 
 
 def data_exchange(url: str, connection_id: str) -> DataExchange:

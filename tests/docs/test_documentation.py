@@ -12,7 +12,10 @@ import pytest
 
 from profile_exchange.cli.main import COMMANDS
 from profile_exchange.config import registry
+from profile_exchange.config.schedule_spec import KINDS, ScheduleSpec
 from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.config.spec import parse
+from profile_exchange.config.yaml_source import read_yaml
 
 DOCUMENTS = sorted(
     [PROJECT_ROOT / "README.md", PROJECT_ROOT / "CHANGELOG.md", *PROJECT_ROOT.glob("docs/**/*.md")]
@@ -34,6 +37,15 @@ def help_of(*words: str) -> subprocess.CompletedProcess[str]:
     program = str(Path(sys.executable).with_name("exchange"))
     command = [program, *words, "--help"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_schedules_in_the_readme_can_be_kept(tmp_path: Path) -> None:
+    (body,) = (body for _, body in BLOCK.findall(README) if body.startswith("# schedules:"))
+    kinds = [line.removeprefix("- ") for line in body.splitlines()[1:]]
+    for kind in kinds:
+        (tmp_path / "schedule.yaml").write_text(kind)
+        assert parse(ScheduleSpec, read_yaml(tmp_path / "schedule.yaml")).to_domain().words
+    assert all(any(kind in line for line in kinds) for kind in KINDS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -59,7 +71,7 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 def test_the_examples_are_connections_that_the_sample_tenants_can_have(tmp_path: Path) -> None:
     for kind, body in BLOCK.findall(README):
-        if kind == "yaml":
+        if kind == "yaml" and not body.startswith("# schedules:"):
             found = re.match(r"# connection: ([a-z-]+)\n", body)
             assert found, "an example says which connection it is"
             (tmp_path / f"{found[1]}.yaml").write_text(body)

@@ -62,6 +62,7 @@ class InMemorySource:
     segment_ids: Sequence[str] = (EVERYBODY,)
     page_size: int = 2
     ranged: bool = True
+    time: datetime | None = None
 
     def authenticate(self) -> None:
         """Everybody is let in."""
@@ -76,17 +77,29 @@ class InMemorySource:
         both = [(p.get("consented", []), p.get("refused", [])) for p in self.profiles]
         return sorted({name for lists in both for names in lists for name in names})
 
-    def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
+    def now(self) -> datetime | None:
+        return self.time
+
+    def ranges(
+        self, segment: str, parts: int, changed_since: datetime | None = None
+    ) -> Sequence[str] | None:
         space = 1 << 128
         starts = [(k * space // parts, (k + 1) * space // parts) for k in range(parts)]
         return [f"{first}-{end}" for first, end in starts] if self.ranged else None
 
-    def page(self, segment: str, cursor: str | None, properties: Sequence[str]) -> Page:
+    def page(
+        self,
+        segment: str,
+        cursor: str | None,
+        properties: Sequence[str],
+        changed_since: datetime | None = None,
+    ) -> Page:
         first, end = map(int, (cursor or f"0-{1 << 128}").split("-"))
         chosen = sorted(
             (profile_id(p["id"]).int, place)
             for place, p in enumerate(self.profiles)
             if segment in p.get("segments", [EVERYBODY]) and first <= profile_id(p["id"]).int < end
+            if changed_since is None or _moment(p) >= changed_since
         )
         page = chosen[: self.page_size]
         more = chosen[self.page_size :]
@@ -109,6 +122,10 @@ def _received(given: Mapping[str, Any], properties: Sequence[str]) -> ReceivedPr
             PropertyValues(key, value) for key, value in values.items() if key in properties
         ],
     )
+
+
+def _moment(given: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(int(_modified(given)) / 1000, UTC)
 
 
 def _modified(given: Mapping[str, Any]) -> str:
@@ -150,6 +167,7 @@ def at_once(step: Callable[..., Any], *arguments: Any) -> Any:
 class Exchange:
     """Two tenants and a connection; `run` takes all steps in the order of the DAG.
 
+    ``ahead`` is how far the other tenant's clock is ahead of ours.
     ``take`` is how each step is taken: a test that repeats or interrupts steps brings its own.
     """
 
@@ -162,6 +180,7 @@ class Exchange:
     profiles_per_part: int = 100
     max_parts: int = 16
     page_size: int = 2
+    ahead: timedelta = timedelta()
     take: Callable[..., Any] = at_once
     now: datetime = NOW
     runs: int = 0
@@ -180,11 +199,11 @@ class Exchange:
 
     @property
     def source(self) -> InMemorySource:
-        known = [
-            *described(self.their_properties),
-            ProfileProperty("lastmodifieddate", "Modified", FilterType.DATETIME),
-        ]
-        return InMemorySource(self.theirs, known, self.segment_ids, self.page_size)
+        types = {"lastmodifieddate": "DATETIME", **self.their_properties}
+        known = described({name: kind for name, kind in types.items() if kind != "none"})
+        return InMemorySource(
+            self.theirs, known, self.segment_ids, self.page_size, time=self.today + self.ahead
+        )
 
     @property
     def today(self) -> datetime:

@@ -6,12 +6,15 @@ profiles and values for ours. It runs through the real steps on PostgreSQL.
 The first run of a case is on 3 November 2026 at 9:00 UTC. ``then`` lists further runs, each a day
 after the one before, with what has changed since: ``theirs`` and ``ours`` replace profiles or
 add some, ``theirs_gone`` and ``ours_gone`` take some away, ``goal`` and ``connection`` change the
-settings they name, ``segments`` is what is exposed from now on.
+settings they name, ``segments`` is what is exposed from now on. ``ahead`` is by how many minutes
+the other tenant's clock is ahead of ours. A profile of theirs was modified on 2 November at 9:00
+unless it says otherwise, and what has the type ``none`` is not exposed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +39,8 @@ from tests.pipeline.exchange import (
 CASES = Path(__file__).parents[1] / "cases"
 CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
-KEYS |= {"segments", "then"}
-EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created"}
+KEYS |= {"segments", "then", "ahead"}
+EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created", "told"}
 
 TYPES = {
     "theirs": {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT", "visits": "RANGE"},
@@ -80,7 +83,8 @@ def _exchange(case: Mapping[str, Any], store_url: str) -> Exchange:
         settings=case.get("connection", {}),
         theirs=theirs,
         their_properties=types["theirs"],
-        segment_ids=case.get("segments", named) or [EVERYBODY],
+        segment_ids=case.get("segments", named or [EVERYBODY]),
+        ahead=timedelta(minutes=case.get("ahead", 0)),
     )
 
 
@@ -107,6 +111,8 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     assert fates == {profile_id(k): v for k, v in expected.get("fates", {}).items()}
     for name, reason in expected.get("reasons", {}).items():
         assert settled[profile_id(name)][1] == reason
+    for words in expected.get("told", []):
+        assert words in reported.sentence()
     if "counts" in expected:
         assert counts == expected["counts"]
     _expect_values(exchange.store_url, expected)

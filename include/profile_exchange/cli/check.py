@@ -72,6 +72,9 @@ def _tell(title: str, answer: dict[str, Any], console: Console) -> None:
         return
     console.print(f"{title}: authenticated at {answer['host']}.", style="green", markup=False)
     console.print(_exposed(answer))
+    for word, key in (("New", "new_segments"), ("Gone", "gone_segments")):
+        for name in answer[key]:
+            console.print(f"{word} since the last run: segment {name}", markup=False)
     for missing in answer["missing"]:
         console.print(f"Missing: {missing}", style="red", markup=False)
 

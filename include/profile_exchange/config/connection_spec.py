@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from profile_exchange.config.schedule_spec import ScheduleSpec
 from profile_exchange.config.spec import (
     CredentialsId,
+    Days,
     HostName,
     Label,
     Name,
@@ -27,6 +28,7 @@ from profile_exchange.domain.connection import (
     Limits,
     Partner,
     PropertyMapping,
+    Pull,
     Restriction,
     Strategy,
     Unmatched,
@@ -99,6 +101,10 @@ class ImportSpec(Spec):
     mappings: list[MappingSpec] = Field(min_length=1)
     expectations: list[ExpectationSpec] = Field(default_factory=list)
     limits: LimitsSpec = Field(default_factory=LimitsSpec)
+    pull: Pull = Pull.COMPLETE
+    complete_every_days: Days | None = Field(
+        default=None, description="How often pull: changed pulls everything; 7 unless given."
+    )
     objective_map: dict[ObjectId, ObjectId] = Field(
         default_factory=dict,
         description="Their objectives and which of ours each is, for profiles that are created.",
@@ -124,6 +130,8 @@ class ImportSpec(Spec):
             expectations=tuple(ConfiguredExpectation(e.type, e.kwargs) for e in self.expectations),
             limits=Limits(**dict(self.limits)),
             objective_map=dict(self.objective_map),
+            pull=self.pull,
+            complete_every_days=self.complete_every_days,
         )
 
 

@@ -20,6 +20,7 @@ from profile_exchange.domain.connection import (
     ImportGoal,
     Link,
     PropertyMapping,
+    Pull,
     Strategy,
     Unmatched,
 )
@@ -120,6 +121,8 @@ def _within_import(goal: ImportGoal) -> Iterator[Finding]:
             "Write unmatched: create, or remove it."
         )
         yield ("objective_map",), message
+    if goal.complete_every_days and goal.pull is Pull.COMPLETE:
+        yield ("complete_every_days",), "every pull is complete; write pull: changed, or remove it."
     if goal.segments == ():
         yield ("segments",), "name at least one segment, or write all."
     yield from _repeated(("segments",), goal.segments or ())

@@ -59,6 +59,9 @@ Label = Annotated[
 #: A fraction of a whole. Strict, because ``true`` would otherwise read as 1.
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 
+#: A number of days. Strict, as a share is.
+Days = Annotated[int, Field(ge=1, le=366, strict=True)]
+
 
 class Spec(BaseModel):
     """A frozen model of a piece of YAML; a key that it does not know is an error."""

@@ -36,6 +36,17 @@ class Unmatched(StrEnum):
     CREATE = "create"
 
 
+class Pull(StrEnum):
+    """Whether a run asks for every profile or for those that changed since the last one."""
+
+    COMPLETE = "complete"
+    CHANGED = "changed"
+
+
+#: How often a connection that pulls what changed pulls everything, unless it says.
+COMPLETE_EVERY_DAYS = 7
+
+
 class ConsentRule(StrEnum):
     """Whether an objective that needs no consent where the visitor lives counts as consented."""
 
@@ -127,6 +138,13 @@ class ImportGoal:
     expectations: tuple[ConfiguredExpectation, ...] = ()
     limits: Limits = field(default_factory=Limits)
     objective_map: Mapping[str, str] = field(default_factory=dict)
+    pull: Pull = Pull.COMPLETE
+    complete_every_days: int | None = None
+
+    @property
+    def days_between_complete_pulls(self) -> int:
+        """After how many days a connection that pulls what changed pulls everything again."""
+        return self.complete_every_days or COMPLETE_EVERY_DAYS
 
     @property
     def targets(self) -> tuple[str, ...]:

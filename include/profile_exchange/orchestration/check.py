@@ -20,12 +20,14 @@ def check(connection_id: str) -> dict[str, Any]:
     from airflow.models.connection import Connection as StoredConnection
 
     from profile_exchange.orchestration.partner import partner_of
-    from profile_exchange.pipeline.authenticate import look
+    from profile_exchange.orchestration.resolving import store_url_of
+    from profile_exchange.pipeline.authenticate import changes_of_segments, look
 
     connection = registry.connection(connection_id)
     lookup = StoredConnection.get_connection_from_secrets
     with partner_of(connection, lookup) as source:
         exposed = look(source, connection)
+    changes = changes_of_segments(store_url_of(connection), connection, exposed)
     return {
         "authenticated": True,
         "host": connection.partner.host,
@@ -36,6 +38,8 @@ def check(connection_id: str) -> dict[str, Any]:
             {"id": p.id, "name": p.name, "type": p.filter_type} for p in exposed.properties
         ],
         "identifiers": [p.id for p in exposed.identifiers],
+        "new_segments": list(changes.new),
+        "gone_segments": list(changes.gone),
         "missing": list(exposed.missing),
         "error": None,
     }

@@ -84,6 +84,8 @@ def authenticate(connection_id: str) -> list[Reference]:
         )
     requests = requests_for(run, run.plan.segments)
     log.info("Segments %s, in %d parts", ", ".join(run.plan.segments), len(requests))
+    for sentence in run.plan.told():
+        log.info("%s", sentence)
     return [
         {"segments": list(r.segments), "part": r.id_range.part, "parts": r.id_range.parts}
         for r in requests

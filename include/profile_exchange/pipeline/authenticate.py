@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from profile_exchange.domain.connection import Connection
+from sqlalchemy import Connection as Database
+
+from profile_exchange.domain.connection import Connection, Pull
 from profile_exchange.domain.errors import NoLongerExposed
 from profile_exchange.domain.packages import parts_for
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, ProfileProperty
-from profile_exchange.pipeline.plan import Plan, PlannedProperty
+from profile_exchange.pipeline.plan import Plan, PlannedProperty, SegmentChanges
 from profile_exchange.pipeline.ports import ExposedSegment, Source
 from profile_exchange.pipeline.runs import Run, find_run, import_goal, open_run
+from profile_exchange.pipeline.scope import planned_pull, segment_changes
 from profile_exchange.pipeline.targets import identifier_types, target_types
 from profile_exchange.store.database import engine_for, store_errors
+
+#: A pull of changed profiles is split as if that small a part of them had changed.
+CHANGED_ONE_IN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ def _missing(
         for name in goal.source_properties
         if name not in readable and name not in linked
     ]
+    if goal.pull is Pull.CHANGED and LAST_MODIFIED_DATE not in readable:
+        missing.append(f"profile property {LAST_MODIFIED_DATE}, which pull: changed needs")
     return list(dict.fromkeys(missing))
 
 
@@ -92,33 +100,64 @@ def authenticate(
             f"connection {connection.id}: ask them to expose it again, or take it out of "
             "the import goal."
         )
-    segments = _wanted(connection, exposed)
-    total = sum(segment.profiles or 0 for segment in segments)
-    parts = parts_for(total, profiles_per_part, max_parts)
-    ranges = parts == 1 or source.ranges(segments[0].id, parts) is not None
+    segments = wanted_segments(connection, exposed)
+    source_time = source.now() or now
     with store_errors(store_url), engine_for(store_url).begin() as database:
-        known = {prop.id: prop for prop in exposed.properties}
-        plan = Plan(
-            segments=tuple(segment.id for segment in segments),
-            sources=_needed(connection, known),
-            targets=target_types(database, connection, known),
-            identifier_types=identifier_types(database, connection),
-            parts=parts,
-            ranges=ranges,
-        )
+        plan = _planned(database, connection, exposed, segments)
+        pull = planned_pull(database, connection, plan, source_time, now)
+    plan = replace(plan, pull=pull)
+    total = sum(segment.profiles or 0 for segment in segments)
+    if pull.changed_since:
+        total //= CHANGED_ONE_IN
+    plan = _in_parts(source, plan, parts_for(total, profiles_per_part, max_parts))
+    with store_errors(store_url), engine_for(store_url).begin() as database:
         open_run(database, connection, run_id, plan, now)
     return find_run(store_url, connection, run_id)
 
 
-def _wanted(connection: Connection, exposed: Exposed) -> list[ExposedSegment]:
-    wanted = import_goal(connection).segments
-    chosen = [s for s in exposed.segments if wanted is None or s.id in wanted]
+def _planned(
+    database: Database,
+    connection: Connection,
+    exposed: Exposed,
+    segments: Sequence[ExposedSegment],
+) -> Plan:
+    known = {prop.id: prop for prop in exposed.properties}
+    names = tuple(segment.id for segment in segments)
+    return Plan(
+        segments=names,
+        sources=_needed(connection, known),
+        targets=target_types(database, connection, known),
+        identifier_types=identifier_types(database, connection),
+        segment_changes=segment_changes(database, connection.id, names),
+    )
+
+
+def _in_parts(source: Source, plan: Plan, parts: int) -> Plan:
+    ranges = parts == 1 or bool(source.ranges(plan.segments[0], parts, plan.pull.changed_since))
+    return replace(plan, parts=parts, ranges=ranges)
+
+
+def wanted_segments(connection: Connection, exposed: Exposed) -> list[ExposedSegment]:
+    """The exposed segments that the connection imports. Raises `NoLongerExposed` without any."""
+    chosen = _chosen(connection, exposed)
     if not chosen:
         raise NoLongerExposed(
             f"{connection.partner.name} exposes no segment to connection {connection.id}: "
             "ask them to expose at least one."
         )
     return chosen
+
+
+def _chosen(connection: Connection, exposed: Exposed) -> list[ExposedSegment]:
+    wanted = import_goal(connection).segments
+    return [s for s in exposed.segments if wanted is None or s.id in wanted]
+
+
+def changes_of_segments(store_url: str, connection: Connection, exposed: Exposed) -> SegmentChanges:
+    """Which segments the next run would import anew, and which it could not any more."""
+    names = [segment.id for segment in _chosen(connection, exposed)]
+    with store_errors(store_url), engine_for(store_url).connect() as database:
+        return segment_changes(database, connection.id, names)
 
 
 def _needed(

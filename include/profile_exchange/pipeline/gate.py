@@ -84,11 +84,14 @@ def _mapped(database: Database, run: Run) -> int:
 
 
 def _last_received(database: Database, run: Run) -> int | None:
+    """What the last complete pull received; how many profiles changed tells nothing."""
+    if run.plan.pull.changed_since:
+        return None
     past = tables.run
     query = (
         select(past.c.received)
         .where(past.c.connection == run.connection.id, past.c.state == SUCCEEDED)
-        .where(past.c.seq < run.seq)
+        .where(past.c.seq < run.seq, past.c.plan["pull"]["changed_since"].astext.is_(None))
         .order_by(past.c.seq.desc())
         .limit(1)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from profile_exchange.domain.properties import FilterType, ProfileProperty
@@ -26,25 +27,82 @@ class PlannedProperty:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentChanges:
+    """Ids of segments that are new since the last successful run, and of those that went."""
+
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """What changed, or nothing."""
+        told = [("new", self.new), ("gone", self.gone)]
+        return "; ".join(f"segments {word}: {', '.join(names)}" for word, names in told if names)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPull:
+    """Which profiles a run asks for: all, or those changed since a moment of their clock.
+
+    ``why_complete`` is why everything is pulled where only changes were to be; ``fingerprint``
+    is of all that decides what an unchanged profile comes to. ``source_time`` is when the run
+    started by their clock, ``complete_at`` when the last complete pull started by ours. All are
+    empty for a connection that always pulls everything.
+    """
+
+    changed_since: datetime | None = None
+    why_complete: str = ""
+    fingerprint: str = ""
+    source_time: datetime | None = None
+    complete_at: datetime | None = None
+
+    def sentence(self) -> str:
+        """What was asked for, or nothing if that is all there ever is."""
+        if self.changed_since:
+            return f"pulled what changed since {self.changed_since:%Y-%m-%d %H:%M:%S %Z}"
+        return f"pulled everything, because {self.why_complete}" if self.why_complete else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same with times as text."""
+        return {
+            key: value.isoformat() if isinstance(value, datetime) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> PlannedPull:
+        """The same with times as times."""
+        times = ("changed_since", "source_time", "complete_at")
+        read = {key: datetime.fromisoformat(stored[key]) for key in times if stored[key]}
+        return cls(**{**stored, **read})
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run imports, fixed when it starts.
 
     ``segments`` are the other tenant's segment ids, in the order that staging numbers them;
     ``sources`` their properties by id; ``targets`` the type of each target property;
     ``identifier_types`` the types of our linked identifiers; ``ranges`` whether the source can
-    be pulled by id ranges.
+    be pulled by id ranges. ``segment_changes`` compares with the last successful run.
     """
 
     segments: tuple[str, ...]
     sources: Mapping[str, PlannedProperty]
     targets: Mapping[str, FilterType]
     identifier_types: Mapping[str, FilterType]
-    parts: int
-    ranges: bool
+    parts: int = 1
+    ranges: bool = False
+    segment_changes: SegmentChanges = SegmentChanges()
+    pull: PlannedPull = PlannedPull()
+
+    def told(self) -> tuple[str, ...]:
+        """What is worth telling of a run beside its counts: what differs from run to run."""
+        sentences = (self.pull.sentence(), self.segment_changes.sentence())
+        return tuple(sentence for sentence in sentences if sentence)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as it is stored with the run."""
-        return asdict(self)
+        return {**asdict(self), "pull": self.pull.as_json()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Plan:
@@ -66,4 +124,8 @@ class Plan:
             identifier_types={k: FilterType(v) for k, v in stored["identifier_types"].items()},
             parts=stored["parts"],
             ranges=stored["ranges"],
+            segment_changes=SegmentChanges(
+                **{key: tuple(names) for key, names in stored["segment_changes"].items()}
+            ),
+            pull=PlannedPull.from_json(stored["pull"]),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from profile_exchange.domain.properties import ProfileProperty
@@ -38,8 +39,23 @@ class Source(Protocol):
     def objectives(self) -> Sequence[str]:
         """The ids of the objectives whose consent is shown to us."""
 
-    def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
+    def now(self) -> datetime | None:
+        """The time by the tenant's own clock when it last answered; None if it did not say."""
+
+    def ranges(
+        self, segment: str, parts: int, changed_since: datetime | None = None
+    ) -> Sequence[str] | None:
         """Cursors to the starts of ``parts`` equal id ranges; None if the tenant has none."""
 
-    def page(self, segment: str, cursor: str | None, properties: Sequence[str]) -> Page:
-        """One page of a segment; ``cursor`` None is the first."""
+    def page(
+        self,
+        segment: str,
+        cursor: str | None,
+        properties: Sequence[str],
+        changed_since: datetime | None = None,
+    ) -> Page:
+        """One page of a segment; ``cursor`` None is the first.
+
+        With ``changed_since`` only of profiles that the tenant modified then or later. Cursors
+        belong to the list they were given for: all its pages are asked for with the same moment.
+        """

@@ -87,8 +87,8 @@ def _pull_segment(
     if complete:
         return received
     if cursor is None and request.id_range.parts > 1:
-        cursor = _range_start(source, segment, request.id_range)
-    pages = _pages(source, segment, cursor, request.properties)
+        cursor = _range_start(run, source, segment, request.id_range)
+    pages = _pages(run, source, segment, cursor, request.properties)
     while not complete:
         cursor, staged = progress.stage(database, islice(pages, PAGES_PER_COMMIT))
         received += staged
@@ -98,8 +98,8 @@ def _pull_segment(
     return received
 
 
-def _range_start(source: Source, segment: str, id_range: IdRange) -> str:
-    ranges = source.ranges(segment, id_range.parts)
+def _range_start(run: Run, source: Source, segment: str, id_range: IdRange) -> str:
+    ranges = source.ranges(segment, id_range.parts, run.plan.pull.changed_since)
     if ranges is None or len(ranges) != id_range.parts:
         raise ProtocolViolation(
             f"The other tenant offered id ranges for segment {segment} when the run started and "
@@ -109,12 +109,12 @@ def _range_start(source: Source, segment: str, id_range: IdRange) -> str:
 
 
 def _pages(
-    source: Source, segment: str, cursor: str | None, properties: Sequence[str]
+    run: Run, source: Source, segment: str, cursor: str | None, properties: Sequence[str]
 ) -> Iterator[tuple[Page, str | None]]:
     """Every page from a cursor on, each with the cursor after it; None after the last."""
     seen = {cursor}
     while True:
-        page = source.page(segment, cursor, properties)
+        page = source.page(segment, cursor, properties, run.plan.pull.changed_since)
         cursor = page.next_cursor
         yield page, cursor
         if cursor is None:

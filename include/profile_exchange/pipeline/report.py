@@ -13,6 +13,7 @@ from profile_exchange.domain.fates import FateCounts
 from profile_exchange.pipeline.gate import received_profiles
 from profile_exchange.pipeline.quarantining import conclude
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
+from profile_exchange.pipeline.scope import move_watermark
 from profile_exchange.pipeline.settling import counts_by_fate
 from profile_exchange.store import tables
 from profile_exchange.store.database import store_errors
@@ -22,17 +23,22 @@ RECEIVED = "received"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run's counts by fate, and the unique profiles received over the connection's life."""
+    """A run's counts by fate, and the unique profiles received over the connection's life.
+
+    ``told`` says what was asked for where that differs from run to run.
+    """
 
     counts: FateCounts
     unique_received: int
+    told: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """The counts in one line, for logs and the run's note."""
         counts = self.counts.as_dict()
         received = counts.pop("received")
         fates = ", ".join(f"{name} {number}" for name, number in counts.items())
-        return f"received {received} = {fates}; unique profiles so far {self.unique_received}"
+        counted = f"received {received} = {fates}; unique profiles so far {self.unique_received}"
+        return "; ".join([counted, *self.told])
 
 
 def report(run: Run, now: datetime) -> Report:
@@ -50,8 +56,11 @@ def report(run: Run, now: datetime) -> Report:
         _check_packages(database, run)
         fates = counts_by_fate(database, run.staging)
         counts = FateCounts.of(received_profiles(database, run), fates).check()
-        done = Report(counts, unique_profiles(database, run.connection.id, RECEIVED))
+        done = Report(
+            counts, unique_profiles(database, run.connection.id, RECEIVED), run.plan.told()
+        )
         _record(database, run, done, now)
+        move_watermark(database, run)
         conclude(database, run, now)
         run.staging.drop_profiles(database)
         return done
@@ -93,4 +102,4 @@ def _recorded(database: Database, run: Run) -> Report:
     names = list(FateCounts.__dataclass_fields__)
     columns = [tables.run.c[name] for name in [*names, "unique_received"]]
     row = database.execute(select(*columns).where(tables.run.c.seq == run.seq)).one()
-    return Report(FateCounts(*row[:-1]), row[-1])
+    return Report(FateCounts(*row[:-1]), row[-1], run.plan.told())

@@ -180,6 +180,20 @@ package = Table(
     schema="exchange",
 )
 
+#: Where the next pull of changed profiles goes on (`pipeline.scope`): ``source_time`` is when the
+#: last successful run started by the other tenant's clock, ``complete_at`` when the last complete
+#: pull did by ours, ``fingerprint`` what decided then what an unchanged profile comes to.
+watermark = Table(
+    "watermark",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("run_seq", BigInteger, nullable=False),
+    Column("source_time", TIMESTAMP, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("complete_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
 #: Unique profiles received from, or sent to, the other tenant over the connection's life.
 exchanged_profile = Table(
     "exchanged_profile",

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -62,6 +64,7 @@ class RestClient:
         self._clock = clock
         self._token = ""
         self._token_until = 0.0
+        self._server_time: datetime | None = None
         self._http = httpx.Client(
             base_url=f"{credentials.base_url}/rest/v2",
             headers={"Host": credentials.host, "Accept": "application/json"},
@@ -90,6 +93,11 @@ class RestClient:
     def host(self) -> str:
         """The tenant's host name, for messages."""
         return self._credentials.host
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The time by the tenant's clock when it last answered; None if it did not say."""
+        return self._server_time
 
     def authenticate(self) -> None:
         """Get a fresh token. Raises `CredentialsRefused` when key and secret are not accepted."""
@@ -133,12 +141,23 @@ class RestClient:
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            return self._http.request(method, path.lstrip("/"), **options)
+            response = self._http.request(method, path.lstrip("/"), **options)
         except httpx.TransportError as error:
             raise SourceUnavailable(
                 f"{self.host} does not answer at {self._credentials.base_url} "
                 f"({type(error).__name__}): check that it is up and reachable from here."
             ) from None
+        self._server_time = _date(response.headers)
+        return response
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    """The ``Date`` header of an answer, if there is one that can be read."""
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def _raise_for(response: httpx.Response, host: str, path: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
 from profile_exchange.domain.errors import SourceUnavailable
-from profile_exchange.domain.properties import ProfileProperty
+from profile_exchange.domain.properties import LAST_MODIFIED_DATE, ProfileProperty
 from profile_exchange.pipeline.ports import ExposedSegment
 from profile_exchange.pipeline.received import Page
 from profile_exchange.tenants.rest.client import Query, RestClient
@@ -52,18 +54,32 @@ class RestSource:
         pages = self._listed("/objectives", WireObjectives, lambda page: page.objectives)
         return [objective.id for objective in pages]
 
-    def ranges(self, segment: str, parts: int) -> Sequence[str] | None:
+    def now(self) -> datetime | None:
+        """The tenant's clock, from the ``Date`` of its last answer."""
+        return self._client.server_time
+
+    def ranges(
+        self, segment: str, parts: int, changed_since: datetime | None = None
+    ) -> Sequence[str] | None:
         """Cursors to ``parts`` id ranges, offered as links of rel ``range``; else None."""
         query = [("count", "1"), ("expand", "ranges"), ("ranges", str(parts))]
+        query += _refinement(changed_since)
         path = _profiles_path(segment)
         found: WireLinks = self._client.get(path, query, _read_links)
         cursors = [_cursor_in(link.href) for link in found.links if link.rel == "range"]
         return cursors if len(cursors) == parts and all(cursors) else None
 
-    def page(self, segment: str, cursor: str | None, properties: Sequence[str]) -> Page:
+    def page(
+        self,
+        segment: str,
+        cursor: str | None,
+        properties: Sequence[str],
+        changed_since: datetime | None = None,
+    ) -> Page:
         """One page of the profiles of a segment."""
         query: Query = [("cursor", cursor or "*"), ("count", str(self._page_size))]
         query += [("profileProperty", name) for name in properties]
+        query += _refinement(changed_since)
         path = _profiles_path(segment)
         page: Page = self._client.get(path, query, lambda body: _read_page(body, path))
         return page
@@ -85,6 +101,19 @@ class RestSource:
 
 def _profiles_path(segment: str) -> str:
     return f"/segments/{quote(segment, safe='')}/profiles"
+
+
+def _refinement(changed_since: datetime | None) -> Query:
+    """The parameter that keeps profiles back that were last modified before a moment."""
+    if changed_since is None:
+        return []
+    moment = changed_since.astimezone(UTC).isoformat(timespec="milliseconds")
+    narrowed = {
+        "property": LAST_MODIFIED_DATE,
+        "operator": "IN_RANGE",
+        "fromDate": moment.replace("+00:00", "Z"),
+    }
+    return [("refinement", json.dumps(narrowed))]
 
 
 def _read_links(body: bytes) -> WireLinks:

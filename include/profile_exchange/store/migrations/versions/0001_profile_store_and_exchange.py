@@ -114,6 +114,16 @@ def upgrade() -> None:
         "run_connection_run_id", "run", ["connection", "run_id"], unique=False, schema="exchange"
     )
     op.create_table(
+        "watermark",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("run_seq", sa.BigInteger(), nullable=False),
+        sa.Column("source_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("complete_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("connection"),
+        schema="exchange",
+    )
+    op.create_table(
         "signing_key",
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("key", sa.LargeBinary(), nullable=False),
@@ -357,6 +367,7 @@ def downgrade() -> None:
     op.drop_table("profile", schema="tenant")
     op.drop_table("objective", schema="tenant")
     op.drop_table("signing_key", schema="exchange")
+    op.drop_table("watermark", schema="exchange")
     op.drop_index("run_connection_run_id", table_name="run", schema="exchange")
     op.drop_table("run", schema="exchange")
     op.drop_table("pen", schema="exchange")

@@ -1,0 +1,127 @@
+"""Scope: which segments and which of their profiles a run asks for, and why those.
+
+A connection whose pull is ``changed`` asks only for profiles that changed since the start of its
+last successful run. That start is a moment of the other tenant's clock, because its own clock
+says when a profile changed. It is remembered with the report of the run that used it, so a run
+that fails, or writes nothing, moves nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert as insert_into
+
+from profile_exchange.domain.connection import Connection, Pull
+from profile_exchange.pipeline.plan import Plan, PlannedPull, SegmentChanges
+from profile_exchange.pipeline.quarantining import to_replay
+from profile_exchange.pipeline.runs import SUCCEEDED, Run, import_goal
+from profile_exchange.store import tables
+
+#: How far a pull of changed profiles reaches back behind the start of the run before. It covers
+#: clocks that disagree, and writes of the other tenant's that take long to be committed: their
+#: profiles carry the moment at which the write began. What is received twice changes nothing.
+OVERLAP = timedelta(hours=1)
+#: A run that starts a little earlier than the one so many days ago counts as that much later.
+PUNCTUALITY = timedelta(hours=1)
+
+#: What may change in an import goal without changing what an unchanged profile would come to.
+_NO_MATTER = frozenset({"credentials", "limits", "pull", "complete_every_days", "approval"})
+
+
+def segment_changes(
+    database: Database, connection_id: str, segments: Sequence[str]
+) -> SegmentChanges:
+    """Which segments are new since the connection's last successful run, and which went."""
+    past = tables.run
+    query = (
+        select(past.c.plan["segments"])
+        .where(past.c.connection == connection_id, past.c.state == SUCCEEDED)
+        .order_by(past.c.seq.desc())
+        .limit(1)
+    )
+    before = database.execute(query).scalar_one_or_none()
+    if before is None:
+        return SegmentChanges()
+    return SegmentChanges(
+        new=tuple(name for name in segments if name not in before),
+        gone=tuple(name for name in before if name not in segments),
+    )
+
+
+def planned_pull(
+    database: Database, connection: Connection, plan: Plan, source_time: datetime, now: datetime
+) -> PlannedPull:
+    """Whether the run pulls everything or what has changed; ``source_time`` is their clock."""
+    goal = import_goal(connection)
+    if goal.pull is Pull.COMPLETE:
+        return PlannedPull()
+    digest = fingerprint(connection, plan)
+    mark = _watermark(database, connection.id)
+    reason = _why_complete(mark, digest, goal.days_between_complete_pulls, now)
+    if not reason and to_replay(database, connection.id):
+        reason = "profiles in quarantine are to be taken again"
+    if mark is None or reason:
+        return PlannedPull(None, reason, digest, source_time, now)
+    return PlannedPull(mark.source_time - OVERLAP, "", digest, source_time, mark.complete_at)
+
+
+def _why_complete(mark: Row[Any] | None, digest: str, days: int, now: datetime) -> str:
+    """Why everything has to be pulled, as the end of a sentence; empty when it has not."""
+    if mark is None:
+        return "it is the first"
+    if mark.fingerprint != digest:
+        return "what is imported, or how, has changed"
+    if now - mark.complete_at >= timedelta(days=days) - PUNCTUALITY:
+        return f"the last complete one is {days} days old"
+    return ""
+
+
+def fingerprint(connection: Connection, plan: Plan) -> str:
+    """A digest of all that decides what an unchanged profile comes to."""
+    goal = asdict(import_goal(connection))
+    decisive = {
+        "goal": {key: value for key, value in goal.items() if key not in _NO_MATTER},
+        "host": connection.partner.host,
+        "objectives": sorted(connection.objectives),
+        "consent": connection.consent,
+        "segments": sorted(plan.segments),
+        "sources": {key: known.filter_type for key, known in plan.sources.items()},
+        "targets": dict(plan.targets),
+        "identifiers": dict(plan.identifier_types),
+    }
+    text = json.dumps(decisive, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _watermark(database: Database, connection_id: str) -> Row[Any] | None:
+    mark = tables.watermark
+    return database.execute(select(mark).where(mark.c.connection == connection_id)).one_or_none()
+
+
+def move_watermark(database: Database, run: Run) -> None:
+    """Remember where the next pull of changed profiles goes on. Part of a run's report."""
+    pull = run.plan.pull
+    if pull.source_time is None:
+        return
+    mark = insert_into(tables.watermark).values(
+        connection=run.connection.id,
+        run_seq=run.seq,
+        source_time=pull.source_time,
+        fingerprint=pull.fingerprint,
+        complete_at=pull.complete_at,
+    )
+    new = {name: mark.excluded[name] for name in ("run_seq", "source_time", "fingerprint")}
+    moved = mark.on_conflict_do_update(
+        index_elements=["connection"],
+        set_={**new, "complete_at": mark.excluded.complete_at},
+        where=tables.watermark.c.run_seq < mark.excluded.run_seq,
+    )
+    database.execute(moved)

@@ -70,15 +70,20 @@ def _check_collisions(
         adopted_property.c.connection == connection.id
     )
     ours = set(database.execute(query).scalars())
+    taken = _of_others(database, connection)
     for mapping in mappings:
         if mapping.overwrite or mapping.target in ours:
             continue
-        if _holds_values(database, mapping.target):
-            raise TargetRefused(
-                f"Connection {connection.id} maps {mapping.source} to {mapping.target}, which "
-                "already holds values that it did not write. Map to a new property, such as "
-                f"{suggested_name(connection, mapping.source)}, or say overwrite: true."
-            )
+        if mapping.target in taken or _holds_values(database, mapping.target):
+            raise _collision(connection, mapping)
+
+
+def _collision(connection: Connection, mapping: PropertyMapping) -> TargetRefused:
+    return TargetRefused(
+        f"Connection {connection.id} maps {mapping.source} to {mapping.target}, which already "
+        "holds values that it did not write, or is another connection's own. Map to a new "
+        f"property, such as {suggested_name(connection, mapping.source)}, or say overwrite: true."
+    )
 
 
 def _holds_values(database: Database, property_id: str) -> bool:
@@ -94,7 +99,53 @@ def suggested_name(connection: Connection, source: str) -> str:
 
 
 def prepare_targets(database: Database, run: Run, now: datetime) -> None:
-    """Create target properties that are missing, and make all of them this connection's own."""
+    """Create target properties that are missing, and make all of them this connection's own.
+
+    Raises `TargetRefused` when, since the run started, another connection has made one its own or
+    created it with another type: of two that are about to write a new property, the first has it.
+    """
+    mappings = run.goal.mappings
+    names = sorted({mapping.target for mapping in mappings})
+    if _are_own(database, run.connection, names):
+        return
+    _create_missing(database, run, now)
+    # Two connections that are about to write to one property come by here one after the other.
+    lock = select(profile_property.c.id).where(profile_property.c.id.in_(names))
+    database.execute(lock.order_by(profile_property.c.id).with_for_update(key_share=True))
+    _check_types(run, _types(database, names))
+    taken = _of_others(database, run.connection)
+    for mapping in mappings:
+        if mapping.target in taken and not mapping.overwrite:
+            raise _collision(run.connection, mapping)
+    rows = [
+        {"connection": run.connection.id, "property_id": name, "adopted_at": now} for name in names
+    ]
+    database.execute(insert_into(adopted_property).on_conflict_do_nothing(), rows)
+
+
+def _are_own(database: Database, connection: Connection, names: Sequence[str]) -> bool:
+    """Whether all of these properties exist and are a connection's own, as after its first run."""
+    query = (
+        select(func.count())
+        .select_from(adopted_property)
+        .join(profile_property, profile_property.c.id == adopted_property.c.property_id)
+        .where(adopted_property.c.connection == connection.id, profile_property.c.id.in_(names))
+    )
+    return bool(database.execute(query).scalar_one() == len(names))
+
+
+def _of_others(database: Database, connection: Connection) -> set[str]:
+    """The properties that are another connection's own and not this one's."""
+    mine = select(adopted_property.c.property_id).where(
+        adopted_property.c.connection == connection.id
+    )
+    query = select(adopted_property.c.property_id).where(
+        adopted_property.c.connection != connection.id, adopted_property.c.property_id.not_in(mine)
+    )
+    return set(database.execute(query).scalars())
+
+
+def _create_missing(database: Database, run: Run, now: datetime) -> None:
     mappings = sorted(run.goal.mappings, key=lambda mapping: mapping.target)
     rows = []
     for mapping in mappings:
@@ -111,8 +162,13 @@ def prepare_targets(database: Database, run: Run, now: datetime) -> None:
             }
         )
     database.execute(insert_into(profile_property).on_conflict_do_nothing(), rows)
-    adopted = [
-        {"connection": run.connection.id, "property_id": m.target, "adopted_at": now}
-        for m in mappings
-    ]
-    database.execute(insert_into(adopted_property).on_conflict_do_nothing(), adopted)
+
+
+def _check_types(run: Run, types: Mapping[str, FilterType]) -> None:
+    for name, found in types.items():
+        if found is not run.plan.targets[name]:
+            raise TargetRefused(
+                f"Connection {run.connection.id} is about to write {run.plan.targets[name].value} "
+                f"values to {name}, which another connection has created as {found.value} since "
+                "the run started. Trigger a new run, or map to a property of its own."
+            )

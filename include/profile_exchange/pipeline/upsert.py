@@ -7,8 +7,7 @@ what is there then. Repeating a committed package does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,17 +24,32 @@ from sqlalchemy import (
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import DBAPIError
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from profile_exchange.domain.connection import Unmatched
+from profile_exchange.domain.errors import StoreUnavailable
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.claiming import claim
 from profile_exchange.pipeline.contributions import remember, summed, take_out_of_left
 from profile_exchange.pipeline.creating import new_identifiers, row_of, taken
 from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
 from profile_exchange.pipeline.merged_profiles import existing_after, new_after
 from profile_exchange.pipeline.merging import refused
+from profile_exchange.pipeline.package_ledger import (
+    Written,
+    fill_entry,
+    open_entry,
+    take_turn,
+    written,
+)
 from profile_exchange.pipeline.refused_totals import quarantine_totals
 from profile_exchange.pipeline.runs import Run, hold_pen
 from profile_exchange.pipeline.settling import settle, settled
@@ -47,46 +61,49 @@ from profile_exchange.store.identifiers import identifiers_of
 from profile_exchange.store.tables import profile
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What one package did: profiles of each fate among those received in its id range."""
-
-    received: int
-    created: int
-    modified: int
-    unchanged: int
-
-
 def _lost_a_race(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in LOST_RACES
 
 
 def upsert(run: Run, package: IdRange, now: datetime) -> Written:
-    """Write one package and its ledger entry, unless that has been done."""
+    """Write one package and its ledger entry, unless that has been done.
+
+    Raises `TargetRefused` when another connection came first with a target, `RunOvertaken`, and
+    `StoreUnavailable` when others kept changing the same profiles.
+    """
     if run.finished:
         return Written(0, 0, 0, 0)
     with store_errors(run.store_url):
         # New target properties come first, in a transaction of their own: packages would
         # otherwise wait for each other's, and be written one after the other.
         with run.engine.begin() as database:
-            if done := _already_written(database, run, package):
-                return done
             hold_pen(database, run)
             prepare_targets(database, run, now)
-        return _write(run, package, now)
+        try:
+            return _write(run, package, now)
+        except RetryError:
+            raise StoreUnavailable(
+                f"Part {package.part + 1} of {package.parts} was given up because others kept "
+                "changing the same profiles: it is tried again."
+            ) from None
 
 
-@retry(
-    retry=retry_if_exception(_lost_a_race),
-    wait=wait_random_exponential(multiplier=0.05, max=2),
-    stop=stop_after_attempt(12),
-    reraise=True,
-)
 def _write(run: Run, package: IdRange, now: datetime) -> Written:
+    """Try until nobody has changed the same profiles meanwhile."""
+    attempts = Retrying(
+        retry=retry_if_exception(_lost_a_race),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        stop=stop_after_attempt(12),
+    )
+    return attempts(_attempt, run, package, now, attempts.statistics)
+
+
+def _attempt(run: Run, package: IdRange, now: datetime, so_far: Mapping[str, Any]) -> Written:
     engine = run.engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.begin() as database:
-        if done := _already_written(database, run, package):
-            return done
+        take_turn(database, alone=so_far["attempt_number"] > 1)
+        if not open_entry(database, run, package, now):
+            return written(database, run, package)
         hold_pen(database, run)
         objectives = objectives_of(database, run)
         modified = _modify(database, run, package, objectives, now)
@@ -99,19 +116,9 @@ def _write(run: Run, package: IdRange, now: datetime) -> Written:
         take_out_of_left(database, run, package, objectives, now)
         remember(database, run, package)
         received = _remember_received(database, run, package, now)
-        written = Written(received, created.profiles, modified.profiles, unchanged.profiles)
-        properties = tally.as_json()
-        _enter(database, run, package, now, **asdict(written), properties=properties)
-        return written
-
-
-def _already_written(database: Database, run: Run, package: IdRange) -> Written | None:
-    ledger = tables.package
-    query = select(
-        ledger.c.received, ledger.c.created, ledger.c.modified, ledger.c.unchanged
-    ).where(ledger.c.run_seq == run.seq, ledger.c.part == package.part)
-    found = database.execute(query).one_or_none()
-    return Written(*found) if found else None
+        done = Written(received, created.profiles, modified.profiles, unchanged.profiles)
+        fill_entry(database, run, package, done, tally)
+        return done
 
 
 def _in(package: IdRange, profile_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -184,7 +191,7 @@ def _leave(database: Database, run: Run, package: IdRange) -> Tally:
 def _create(database: Database, run: Run, package: IdRange, now: datetime) -> Tally:
     if run.goal.unmatched is not Unmatched.CREATE:
         return Tally()
-    _leave_taken(database, run, package)
+    _leave_taken(database, run, package, now)
     mapped = _on_the_way(run, package)
     rows = new_after(run, mapped, now).subquery("computed")
     fitting = select(rows).where(~refused(rows.c.properties, run.goal.mappings))
@@ -223,7 +230,7 @@ def _refuse_new(database: Database, run: Run, package: IdRange, now: datetime) -
     return Tally(refused=number)
 
 
-def _leave_taken(database: Database, run: Run, package: IdRange) -> None:
+def _leave_taken(database: Database, run: Run, package: IdRange, now: datetime) -> None:
     """Create nobody whose identifier has come to be that of a profile of ours since the join."""
     mapped, staged = _on_the_way(run, package), run.staging.staged
     profiles = (
@@ -232,6 +239,7 @@ def _leave_taken(database: Database, run: Run, package: IdRange) -> None:
         .where(mapped.c.is_new)
         .subquery("profiles")
     )
+    claim(database, run.seq, profiles, now)
     query = select(mapped.c.profile_id).where(mapped.c.is_new)
     late = query.where(mapped.c.target_id.in_(taken(profiles))).subquery("late")
     settle(database, run.staging, late, Fate.UNMATCHED, Reason.IDENTIFIER_TAKEN)
@@ -272,10 +280,3 @@ def _remember_received(database: Database, run: Run, package: IdRange, now: date
     database.execute(insert(ledger).from_select(names, rows))
     counted = select(func.count()).select_from(fate).where(_in(package, fate.c.profile_id))
     return int(database.execute(counted).scalar_one())
-
-
-def _enter(database: Database, run: Run, package: IdRange, now: datetime, **counts: object) -> None:
-    entry = insert(tables.package).values(
-        run_seq=run.seq, part=package.part, parts=package.parts, committed_at=now, **counts
-    )
-    database.execute(entry)

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any, LiteralString
 
 import httpx
@@ -18,12 +19,14 @@ import psycopg
 from psycopg import sql
 
 from profile_exchange.config import registry
-from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
+from profile_exchange.installation.embedded_postgres import SUPERUSER, EmbeddedPostgres
 from profile_exchange.installation.ports import LOOPBACK, any_free_port
 from profile_exchange.installation.processes import Command, ManagedProcess, stop
 from profile_exchange.sample import load
 from profile_exchange.store.database import engine_for, migrate
 from profile_exchange.tenants.postgres.credentials import issue
+from profile_exchange.tenants.postgres.databases import create_role
+from profile_exchange.tenants.postgres.exposure_role import open_to_exposure
 from profile_exchange.tenants.postgres.loading import Progress
 from profile_exchange.tenants.rest.credentials import TenantCredentials
 
@@ -92,10 +95,13 @@ def _load(server: EmbeddedPostgres, tenant: str, profiles: int, progress: Progre
 def _served(server: EmbeddedPostgres, folder: Path) -> Iterator[TenantCredentials]:
     """The exposure API of the exposing tenant, as a process of its own."""
     url = server.url(EXPOSING)
+    own = url.replace(server.password, token_urlsafe()).replace(SUPERUSER, f"{EXPOSING}-exposure")
+    create_role(url, own)
+    open_to_exposure(url, own, now=datetime.now(UTC))
     issued = issue(url, EXPOSES, now=datetime.now(UTC))
     engine_for(url).dispose()
     port = any_free_port()
-    api = ManagedProcess(_api(folder, port, url), folder)
+    api = ManagedProcess(_api(folder, port, own), folder)
     try:
         address = f"http://{LOOPBACK}:{port}"
         _wait_for(api, address)
@@ -106,7 +112,8 @@ def _served(server: EmbeddedPostgres, folder: Path) -> Iterator[TenantCredential
 
 
 def _api(folder: Path, port: int, store_url: str) -> Command:
-    secret = f"EXCHANGE_SECRET_{registry.tenant(EXPOSING).store_secret.upper().replace('-', '_')}"
+    name = registry.tenant(EXPOSING).exposure_secret
+    secret = f"EXCHANGE_SECRET_{name.upper().replace('-', '_')}"
     arguments = [
         *(sys.executable, "-m", "uvicorn", "--factory", "profile_exchange.exposure.app:create_app"),
         *("--host", LOOPBACK, "--port", str(port), "--no-access-log", "--log-level", "warning"),

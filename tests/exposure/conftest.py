@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, make_url, select, text, update
 
 from profile_exchange.config.registry import read_tenant
 from profile_exchange.config.settings import Settings
@@ -30,7 +30,9 @@ from profile_exchange.store.tables import (
     segment,
 )
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, issue
+from profile_exchange.tenants.postgres.databases import create_role
 from profile_exchange.tenants.postgres.describe import describe
+from profile_exchange.tenants.postgres.exposure_role import open_to_exposure
 
 START = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 HOST = "taylor-times.localhost"
@@ -92,6 +94,13 @@ class Clock:
         self.now += timedelta(**by)
 
 
+def exposure_url(store: str) -> str:
+    """The URL of a store for the exposure API's own user."""
+    owner = make_url(store)
+    own = owner.set(username=f"{owner.database}_exposure", password="a-password-of-its-own")
+    return own.render_as_string(hide_password=False)
+
+
 @dataclass
 class Installation:
     """The folders of an installation, and the store of the tenant that it hosts."""
@@ -108,12 +117,22 @@ class Installation:
             secrets_dir=self.folder / "secrets",
         )
 
+    @property
+    def exposure_secret(self) -> Path:
+        """The file with the URL of Taylor Times' store for the exposure API."""
+        return self.folder / "secrets" / f"{TENANT['store']}-exposure"
+
     def host(self, tenant_id: str, written: dict[str, Any], store: str | None = None) -> None:
         """Host a tenant, and describe it in its store."""
-        file = self._write("tenants", tenant_id, written)
-        (self.folder / "secrets").mkdir(exist_ok=True)
-        (self.folder / "secrets" / written["store"]).write_text(store or self.store)
-        describe(store or self.store, read_tenant(file), now=self.clock.now)
+        url = store or self.store
+        tenant = read_tenant(self._write("tenants", tenant_id, written))
+        secrets = self.folder / "secrets"
+        secrets.mkdir(exist_ok=True)
+        (secrets / tenant.store_secret).write_text(url)
+        (secrets / tenant.exposure_secret).write_text(exposure_url(url))
+        create_role(url, exposure_url(url))
+        open_to_exposure(url, exposure_url(url), now=self.clock.now)
+        describe(url, tenant, now=self.clock.now)
 
     def connect(self, connection_id: str = "harbor-goods", **changes: Any) -> None:
         """Write a connection's file; ``expose`` changes only what it names."""
@@ -254,6 +273,8 @@ def installation(exposing_store: str, tmp_path: Path) -> Iterator[Installation]:
     made.connect()
     yield made
     with engine_for(exposing_store).begin() as database:
+        # Nobody empties the audit but a superuser who says so.
+        database.execute(text("set local session_replication_role = replica"))
         for table in reversed(metadata.sorted_tables):
             database.execute(table.delete())
 

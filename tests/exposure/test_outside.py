@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from profile_exchange.store.database import engine_for
 from profile_exchange.tenants.postgres.credentials import IssuedCredential
-from tests.exposure.conftest import HOST, TENANT, Api, Installation
+from tests.exposure.conftest import HOST, Api, Installation
 
 CANARY = "canary@example.org"
 
@@ -97,7 +96,7 @@ def test_a_store_that_is_away_is_worth_a_retry(
     installation: Installation, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = "postgresql://nobody:hidden@127.0.0.1:1/nowhere?connect_timeout=1"
-    (installation.folder / "secrets" / TENANT["store"]).write_text(away)
+    installation.exposure_secret.write_text(away)
     answer = api.get("/segments")
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
@@ -120,11 +119,10 @@ def test_connections_that_the_database_ended_cost_no_request(
 def test_a_missing_secret_is_told_to_the_operator_not_to_the_partner(
     installation: Installation, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
-    secret: Path = installation.folder / "secrets" / TENANT["store"]
-    secret.unlink()
+    installation.exposure_secret.unlink()
     answer = api.get("/segments")
     assert answer.status_code == 500
-    assert "taylor-times-store" in caplog.text
+    assert "taylor-times-store-exposure" in caplog.text
     assert "taylor-times-store" not in answer.text
 
 

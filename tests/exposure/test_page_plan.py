@@ -14,7 +14,7 @@ from profile_exchange.exposure.page_query import page_statement
 from profile_exchange.exposure.profile_query import ProfileQuery
 from profile_exchange.store.database import connect, engine_for
 from profile_exchange.tenants.postgres.audience import Audience
-from tests.exposure.conftest import START, Installation
+from tests.exposure.conftest import START, Installation, exposure_url
 
 PROFILES = 5_000
 COUNT = 10
@@ -32,7 +32,7 @@ def crowded(installation: Installation) -> str:
     with engine_for(installation.store).begin() as database:
         database.execute(statement, {"number": PROFILES})
         database.execute(text("analyze tenant.profile"))
-    return installation.store
+    return exposure_url(installation.store)
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:

@@ -52,6 +52,21 @@ def test_a_store_is_made_migrated_described_and_filled(
     assert segments == len(tenant.segments)
 
 
+def test_the_exposure_api_gets_a_user_of_its_own_and_a_new_password_at_every_start(
+    postgres: EmbeddedPostgres, tenant: Tenant, tmp_path: Path, dropped: list[str]
+) -> None:
+    dropped.append("taylor_times")
+    secrets, urls = SecretFiles(tmp_path), []
+    for _ in ("first start", "second start"):
+        prepare_stores(postgres, secrets, [tenant], fill=fill_nothing, now=NOW)
+        urls.append(secrets.read(tenant.exposure_secret) or "")
+    with psycopg.connect(urls[1]) as connection:
+        assert connection.info.user == "taylor_times_exposure"
+        assert connection.execute("select count(*) from tenant.profile").fetchone() == (0,)
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(urls[0])
+
+
 def test_a_store_that_is_kept_elsewhere_is_left_alone(
     postgres: EmbeddedPostgres, tenant: Tenant, tmp_path: Path
 ) -> None:

@@ -151,6 +151,18 @@ def test_the_secrets_that_the_page_makes_are_those_that_the_file_mounts(tmp_path
         "taylor-times-store",
         "harbor-goods-store",
     }
+    assert {path.name for path in (folder / "exposure").iterdir()} == {
+        "taylor-times-store-exposure",
+        "harbor-goods-store-exposure",
+    }
+
+
+def test_the_partners_door_knows_no_user_but_its_own() -> None:
+    mounted = [volume.partition(":")[0] for volume in SERVICES["exposure"]["volumes"]]
+    assert not [volume for volume in SERVICES["exposure"]["volumes"] if "/stores:" in volume]
+    assert mounted == ["./include/connections", "./include/tenants", "${PROFILE_EXCHANGE_SECRETS"]
+    assert SERVICES["exposure"]["environment"]["EXCHANGE_SECRETS_DIR"] == "/run/exposure"
+    assert "secrets" not in SERVICES["exposure"]
 
 
 def test_only_their_owner_enters_the_secrets_and_none_is_weak(tmp_path: Path) -> None:

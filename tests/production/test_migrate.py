@@ -37,8 +37,10 @@ class Server:
 
     def clear(self) -> None:
         with psycopg.connect(self.administrator, autocommit=True) as server:
-            for name in map(sql.Identifier, self._named):
+            names = [sql.Identifier(name) for name in self._named]
+            for name in names:
                 server.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+            for name in names:
                 server.execute(sql.SQL("drop role if exists {}").format(name))
 
 
@@ -154,6 +156,27 @@ def test_migrate_makes_and_describes_every_tenant_and_is_safe_to_repeat(
     assert "was created" not in done.output
     with engine_for(url).connect() as database:
         assert database.scalar(text("select id from tenant.profile_property")) == "email"
+
+
+def test_migrate_gives_the_exposure_apis_user_its_rights_and_no_others(
+    server: Server, tenants: Path
+) -> None:
+    (tenants / "corner-shop.yaml").write_text(TENANT)
+    secrets = tenants.parent / "secrets"
+    (secrets / "administrator").write_text(server.administrator)
+    (secrets / "corner-shop-store").write_text(url := server.url())
+    assert "want of the secret corner-shop-store-exposure" in run(
+        "--administrator", "administrator"
+    ).output.replace("\n", " ")
+    own = server.url().rpartition("/")[0] + "/" + url.rpartition("/")[2]
+    (secrets / "corner-shop-store-exposure").write_text(own)
+    for arguments in (("--administrator", "administrator"), ()):
+        done = run(*arguments)
+        assert done.exit_code == 0, done.output
+    with psycopg.connect(own, autocommit=True) as database:
+        assert database.execute("select id from tenant.profile_property").fetchall() == [("email",)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            database.execute("delete from tenant.profile_property")
 
 
 def test_a_broken_file_does_not_keep_the_other_tenants_back(

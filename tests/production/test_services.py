@@ -100,7 +100,8 @@ def run_a_task(place: Place) -> None:
 
 def issue_a_key(place: Place) -> None:
     """The documented command gives the partner a consumer key, in the service that it names."""
-    issued = place.run("exposure", compose.documented("docker-compose exec exposure "))
+    command = compose.documented("docker-compose exec worker exchange credentials ")
+    issued = place.run("worker", ["exchange", "credentials", *command])
     assert "Consumer key: " in issued.stdout, issued.stderr
 
 

@@ -47,6 +47,7 @@ class Place:
             **{rf"\b{port}\b": number for port, number in self.ports.items()},
             "/run/secrets/": f"{folder}/secrets/",
             "/run/stores": f"{folder}/secrets/stores",
+            "/run/exposure": f"{folder}/secrets/exposure",
             "/opt/profile-exchange": str(compose.ROOT),
             "/opt/airflow": self.made("airflow"),
             "/opt/venv/bin": str(Path(sys.executable).parent),

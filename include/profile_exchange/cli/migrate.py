@@ -34,8 +34,9 @@ def migrate(
     """Bring every hosted tenant's database to this version.
 
     Makes and changes tables as this version needs them, and writes into them what the tenants'
-    YAML files say about properties, segments and objectives. Safe to repeat, and to run while
-    the installation is up.
+    YAML files say about properties, segments and objectives. Gives the exposure API's user, whose
+    URL is in the secret named like the store's with -exposure behind it, the rights that it needs
+    and no others. Safe to repeat, and to run while the installation is up.
     """
     if create and not administrator:
         raise ConfigurationError(
@@ -48,6 +49,7 @@ def migrate(
             _create(administrator, secret)
     for tenant in tenants:
         _bring_to_this_version(tenant)
+        _open_to_exposure(tenant, administrator)
     if problems:
         raise ConfigurationError(problems)
 
@@ -84,3 +86,20 @@ def _bring_to_this_version(tenant: Tenant) -> None:
     migrate_store(url)
     describe(url, tenant, now=datetime.now(UTC))
     typer.echo(f"{tenant.name}: the profile store is at this version.")
+
+
+def _open_to_exposure(tenant: Tenant, administrator: str | None) -> None:
+    """Give the exposure API's user its rights, if there is one: not every tenant exposes."""
+    from profile_exchange.config.settings import find_secret, read_secret
+    from profile_exchange.tenants.postgres.databases import create_role
+    from profile_exchange.tenants.postgres.exposure_role import open_to_exposure
+
+    exposure_url = find_secret(tenant.exposure_secret)
+    if exposure_url is None:
+        typer.echo(
+            f"{tenant.name}: not served, for want of the secret {tenant.exposure_secret}.", err=True
+        )
+        return
+    if administrator:
+        create_role(read_secret(administrator), exposure_url)
+    open_to_exposure(read_secret(tenant.store_secret), exposure_url, now=datetime.now(UTC))

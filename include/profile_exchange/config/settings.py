@@ -95,20 +95,32 @@ def read_secret(name: str, secrets_dir: Path | None = None) -> str:
     Blanks and line ends around it are not part of it. Raises `ConfigurationError` that names
     both places when there is neither, and never repeats what it read.
     """
+    secret = find_secret(name, secrets_dir)
+    if secret is None:
+        raise ConfigurationError(
+            f"Secret {name!r} is not set: set the environment variable {_variable(name)}, "
+            f"or write it to the file {_file(name, secrets_dir)}."
+        )
+    return secret
+
+
+def find_secret(name: str, secrets_dir: Path | None = None) -> str | None:
+    """The secret of this name, as `read_secret` finds it, or None where it is in neither place."""
     if not _SECRET_NAME.fullmatch(name):
         raise ConfigurationError(
             "The name of a secret has only letters, digits, hyphens and underscores: "
             "write the name there, not the secret itself."
         )
-    variable = f"{PREFIX}SECRET_{name.upper().replace('-', '_')}"
-    file = (secrets_dir or settings().secrets_dir) / name
-    secret = os.environ.get(variable, "").strip() or _file_content(name, file)
-    if not secret:
-        raise ConfigurationError(
-            f"Secret {name!r} is not set: set the environment variable {variable}, "
-            f"or write it to the file {file}."
-        )
-    return secret
+    told = os.environ.get(_variable(name), "").strip()
+    return told or _file_content(name, _file(name, secrets_dir)) or None
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}SECRET_{name.upper().replace('-', '_')}"
+
+
+def _file(name: str, secrets_dir: Path | None) -> Path:
+    return (secrets_dir or settings().secrets_dir) / name
 
 
 def _file_content(name: str, file: Path) -> str:

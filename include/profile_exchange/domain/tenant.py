@@ -99,3 +99,8 @@ class Tenant:
     properties: tuple[ProfileProperty, ...] = ()
     segments: tuple[Segment, ...] = ()
     objectives: tuple[Objective, ...] = ()
+
+    @property
+    def exposure_secret(self) -> str:
+        """The name of the secret with the database URL of the exposure API's own role."""
+        return f"{self.store_secret}-exposure"

@@ -3,8 +3,9 @@
 A cursor is good for the list it was given for: one connection, segment and refinement of one
 tenant. Which properties are asked for, and how many profiles, may differ from page to page.
 
-The key is kept in the tenant's own database: every worker on every machine shares it without
-being told, it is backed up with what it protects, and who can read it could read the profiles.
+The key is kept in the tenant's own database (`tenants.postgres.exposure_role`): every worker on
+every machine shares it without being told, it is backed up with what it protects, and who can
+read it could read the profiles.
 """
 
 from __future__ import annotations
@@ -14,25 +15,20 @@ import binascii
 import hashlib
 import hmac
 import json
-import secrets
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary, bindparam, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.refusals import invalid_request
-from profile_exchange.exposure.stores import Database, Row, compiled
+from profile_exchange.exposure.stores import compiled
 from profile_exchange.store.tables import signing_key
+from profile_exchange.tenants.postgres.exposure_role import CURSOR_KEY
 
 FIRST_PAGE = "*"
-KEY_BYTES = 32
-PURPOSE = "cursor"
 
 _VERSION = 1
 #: Version, first id, last id, how many profiles there are in all (-1: not counted), seal.
@@ -40,18 +36,7 @@ _LAYOUT = struct.Struct(">B16s16sq32s")
 _SEALED = _LAYOUT.size - 32
 _NOT_COUNTED = -1
 
-KEY = compiled(select(signing_key.c.key).where(signing_key.c.purpose == PURPOSE))
-_offered = insert(signing_key).values(
-    purpose=PURPOSE,
-    key=bindparam("key", type_=LargeBinary),
-    made_at=bindparam("made_at", type_=DateTime(timezone=True)),
-)
-#: Whoever comes first makes the key; to everybody else it answers with that one.
-_MADE_KEY = compiled(
-    _offered.on_conflict_do_update(
-        index_elements=[signing_key.c.purpose], set_={"purpose": _offered.excluded.purpose}
-    ).returning(signing_key.c.key)
-)
+KEY = compiled(select(signing_key.c.key).where(signing_key.c.purpose == CURSOR_KEY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +97,3 @@ def binding(grant: Grant, segment: str, refinement: str | None) -> bytes:
     """What a cursor is bound to, as a digest."""
     parts = [grant.tenant.id, grant.connection.id, segment, refinement]
     return hashlib.sha256(json.dumps(parts).encode()).digest()
-
-
-async def made_key(database: Database, now: datetime) -> Sequence[Row]:
-    """Make a tenant's key, for its first cursor ever; answers as `KEY` does from then on."""
-    return await _MADE_KEY.rows(database, key=secrets.token_bytes(KEY_BYTES), made_at=now)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     cast,
-    exists,
     func,
     literal,
     literal_column,
@@ -29,12 +28,11 @@ from profile_exchange.exposure.profile_query import ProfileQuery
 from profile_exchange.exposure.stores import Statement, compiled
 from profile_exchange.store.tables import disclosure, exchanged_profile, profile
 from profile_exchange.tenants.postgres.audience import NOW, Audience
+from profile_exchange.tenants.postgres.exposure_role import SENT
 
 #: Profiles to a row of the answer. One at a time costs more to fetch than to write; all at once
 #: could outgrow what a value may hold.
 PROFILES_A_ROW = 500
-#: The direction in ``exchange.exchanged_profile``.
-SENT = "sent"
 
 FIRST = bindparam("first", type_=Uuid)
 LAST = bindparam("last", type_=Uuid)
@@ -103,9 +101,10 @@ def _sent(leaving: CTE) -> CTE:
     known = exchanged_profile
     up_to = select(leaving.c.id).order_by(leaving.c.number.desc()).limit(1).scalar_subquery()
     left_before = (
-        exists()
+        select(known.c.profile_id)
         .where(known.c.connection == to_whom, known.c.direction == SENT)
         .where(known.c.profile_id == leaving.c.id, known.c.profile_id.between(FIRST, up_to))
+        .exists()
     )
     row = select(to_whom, literal(SENT, Text), leaving.c.id, NOW).where(~left_before)
     columns = ["connection", "direction", "profile_id", "first_at"]

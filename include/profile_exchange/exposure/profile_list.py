@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import CREATION_DATE
 from profile_exchange.domain.refinement import properties_of
 from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions
 from profile_exchange.exposure.asked import Asked
-from profile_exchange.exposure.cursors import KEY, Cursors, Position, binding, made_key
+from profile_exchange.exposure.cursors import KEY, Cursors, Position, binding
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.page_query import count_statement, page_statement
 from profile_exchange.exposure.profile_query import Membership, ProfileQuery
@@ -98,9 +99,7 @@ def _page(position: Position, rows: Sequence[tuple[Any, ...]]) -> ProfilePage:
     return ProfilePage(position, [json for json, *_ in rows], left, following)
 
 
-async def open_list(
-    database: Database, grant: Grant, segment_id: str, asked: Asked, now: datetime
-) -> ProfileList:
+async def open_list(database: Database, grant: Grant, segment_id: str, asked: Asked) -> ProfileList:
     """The list that a request asks for. Refuses whatever of it is not exposed."""
     exposed = grant.goal.segments
     if segment_id not in exposed:
@@ -112,7 +111,10 @@ async def open_list(
         (definitions.OBJECTIVES, {}),
         (KEY, {}),
     )
-    [(signing_key,)] = key or await made_key(database, now)
+    if not key:
+        raise ConfigurationError(
+            "The profile store has no key for cursors: run `exchange migrate`."
+        )
     return ProfileList(
         grant=grant,
         segment_id=segment_id,
@@ -124,7 +126,7 @@ async def open_list(
             {segment.id: segment for segment, _ in definitions.segments_in(segments)},
             definitions.audience(grant, definitions.objectives_in(objectives)),
         ),
-        cursors=Cursors(signing_key, binding(grant, segment_id, asked.refinement_text)),
+        cursors=Cursors(key[0][0], binding(grant, segment_id, asked.refinement_text)),
     )
 
 

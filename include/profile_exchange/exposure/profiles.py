@@ -34,7 +34,7 @@ async def exposed_profiles(
 ) -> Response:
     """One page of the profiles that the grant and their consent let out of a segment."""
     now = service.clock()
-    found = await open_list(database, grant, segment, asking, now)
+    found = await open_list(database, grant, segment, asking)
     page = await found.page(database, now)
     request.state.count = page.profiles
     return Response(_body(_head(request, found, page), page), media_type="application/json")

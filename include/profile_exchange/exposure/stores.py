@@ -15,6 +15,7 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from profile_exchange.config.settings import read_secret
+from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.store.database import parse_url
 
@@ -85,8 +86,8 @@ class Stores:
         self._pools: dict[str, AsyncConnectionPool[Database]] = {}
 
     def url(self, tenant: Tenant) -> str:
-        """The URL of a tenant's store, as its secret says now."""
-        return read_secret(tenant.store_secret, self._secrets_dir)
+        """The URL of a tenant's store for the API's own role, as its secret says now."""
+        return read_secret(tenant.exposure_secret, self._secrets_dir)
 
     @asynccontextmanager
     async def connection(self, tenant: Tenant) -> AsyncIterator[Database]:
@@ -103,10 +104,43 @@ class Stores:
     async def _pool(self, url: str) -> AsyncConnectionPool[Database]:
         pool = self._pools.get(url)
         if pool is None:
-            pool = self._pools[url] = _pool(url)
-        # Opening twice is nothing; using a pool that another request has not opened yet fails.
-        await pool.open()
+            made = await _opened(url)
+            pool = self._pools.setdefault(url, made)
+            if pool is not made:
+                await made.close()
         return pool
+
+
+#: Whether this user could read or change more than `tenants.postgres.exposure_role` lets it.
+_TOO_POWERFUL = """
+    select r.rolsuper or r.rolbypassrls or r.rolcreaterole
+        or pg_has_role(current_user, c.relowner, 'member')
+    from pg_roles r, pg_class c
+    where r.rolname = current_user and c.oid = to_regclass('tenant.profile')
+"""
+
+
+async def _opened(url: str) -> AsyncConnectionPool[Database]:
+    """A pool that has been tried out."""
+    pool = _pool(url)
+    try:
+        await pool.open()
+        async with pool.connection() as database:
+            await _refuse_power(database)
+    except BaseException:
+        await pool.close()
+        raise
+    return pool
+
+
+async def _refuse_power(database: Database) -> None:
+    """Raise `ConfigurationError` for a user whom PostgreSQL would let do more than the API may."""
+    found = await (await database.execute(_TOO_POWERFUL)).fetchone()
+    if found is None or found[0]:
+        raise ConfigurationError(
+            "The exposure API's database user owns the profile store, or may do as much: give it "
+            "a user of its own, and let `exchange migrate` grant what it needs."
+        )
 
 
 async def _check_open(database: Database) -> None:

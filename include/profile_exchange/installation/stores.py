@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from secrets import token_urlsafe
 
 from sqlalchemy import make_url
 
@@ -14,7 +15,11 @@ from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.installation.ports import LOOPBACK
 from profile_exchange.installation.secret_files import SecretFiles
 from profile_exchange.store.database import engine_for, migrate
+from profile_exchange.tenants.postgres.databases import create_role
 from profile_exchange.tenants.postgres.describe import describe
+from profile_exchange.tenants.postgres.exposure_role import open_to_exposure
+
+PASSWORD_BYTES = 32
 
 #: Fills a hosted tenant's store before anything runs: tenant id, store URL.
 Fill = Callable[[str, str], None]
@@ -42,9 +47,22 @@ def prepare_stores(
         url = server.create_database(tenant.id.replace("-", "_"))
         secrets.write(tenant.store_secret, url)
         migrate(url)
+        _open_to_exposure(server, secrets, tenant, url, now)
         describe(url, tenant, now=now)
         fill(tenant.id, url)
         engine_for(url).dispose()
+
+
+def _open_to_exposure(
+    server: EmbeddedPostgres, secrets: SecretFiles, tenant: Tenant, url: str, now: datetime
+) -> None:
+    """Make the exposure API's own user of a store, with a new password at every start."""
+    store = make_url(url)
+    own = store.set(username=f"{store.database}_exposure", password=token_urlsafe(PASSWORD_BYTES))
+    exposure_url = own.render_as_string(hide_password=False)
+    create_role(server.url(), exposure_url)
+    open_to_exposure(url, exposure_url, now=now)
+    secrets.write(tenant.exposure_secret, exposure_url)
 
 
 def _kept_elsewhere(server: EmbeddedPostgres, secrets: SecretFiles, tenant: Tenant) -> bool:

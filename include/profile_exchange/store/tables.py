@@ -311,6 +311,21 @@ signing_key = Table(
     schema="exchange",
 )
 
+#: Who got a token, from where, and whose credentials were refused because they came from elsewhere.
+#: ``outcome`` is ``granted`` or ``elsewhere``. Appended to, never changed.
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", TIMESTAMP, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Index("sign_in_client", "client_id", "outcome", "address", "at"),
+    schema="exchange",
+)
+
 #: What left, in answer to which request. Appended to, never changed.
 disclosure = Table(
     "disclosure",

@@ -20,15 +20,31 @@ def create_database(administrator: str, url: str) -> bool:
 
     Raises `ConfigurationError` when the URL lacks a user, a password or a database.
     """
+    role, password, database = _wanted(url)
+    with store_errors(administrator), connect(administrator, autocommit=True) as server:
+        _create_role(server, role, password)
+        return _create_database(server, database, role)
+
+
+def create_role(administrator: str, url: str) -> None:
+    """Make the role of a URL, or give it the URL's password; its database is another's.
+
+    Raises `ConfigurationError` when the URL lacks a user, a password or a database.
+    """
+    role, password, _ = _wanted(url)
+    with store_errors(administrator), connect(administrator, autocommit=True) as server:
+        _create_role(server, role, password)
+
+
+def _wanted(url: str) -> tuple[str, str, str]:
+    """User, password and database of a URL that has all three."""
     wanted = parse_url(url)
     if not (wanted.username and wanted.password and wanted.database):
         raise ConfigurationError(
             "A database can be created only from a URL with user, password and database: "
             "write postgresql://user:password@host:port/database in its secret."
         )
-    with store_errors(administrator), connect(administrator, autocommit=True) as server:
-        _create_role(server, wanted.username, str(wanted.password))
-        return _create_database(server, wanted.database, wanted.username)
+    return wanted.username, str(wanted.password), wanted.database
 
 
 def _create_role(server: psycopg.Connection[Any], role: str, password: str) -> None:

@@ -25,6 +25,7 @@ from profile_exchange.domain.errors import FatalError, ProtocolViolation
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.packages import IdRange
+from profile_exchange.pipeline.page_chain import PageChain
 from profile_exchange.pipeline.ports import Source
 from profile_exchange.pipeline.received import (
     MalformedProfile,
@@ -51,6 +52,7 @@ _COLUMNS = (
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: Stands for a profile whose id is no UUID, so that it can be counted.
 _MALFORMED_IDS = uuid.UUID("6f9619ff-8b86-d011-b42d-00c04fc964ff")
+_LAST_YEAR = 9999
 _NOTHING: tuple[str, ...] = ()
 
 
@@ -112,19 +114,13 @@ def _pages(
     run: Run, source: Source, segment: str, cursor: str | None, properties: Sequence[str]
 ) -> Iterator[tuple[Page, str | None]]:
     """Every page from a cursor on, each with the cursor after it; None after the last."""
-    seen = {cursor}
+    chain = PageChain(segment, cursor)
     while True:
         page = source.page(segment, cursor, properties, run.plan.pull.changed_since)
-        cursor = page.next_cursor
+        cursor = chain.follow(page)
         yield page, cursor
         if cursor is None:
             return
-        if cursor in seen:
-            raise ProtocolViolation(
-                f"The other tenant answered segment {segment} with a cursor that it had given "
-                "before, so its pages would never end. Report this to the other tenant."
-            )
-        seen.add(cursor)
 
 
 class _Progress:
@@ -182,13 +178,18 @@ class _Progress:
         with database.cursor().copy(self._copy) as copy:
             for page, after in pages:
                 cursor = after
-                block, malformed = copy_block(page, self._suffix)
-                copy.write(block)
+                malformed = self._copied(copy, page)
                 staged += len(page.profiles) + len(page.malformed) - len(malformed)
                 unreadable += malformed
         if unreadable:
             self._reject(database, unreadable)
         return cursor, staged
+
+    def _copied(self, copy: psycopg.Copy, page: Page) -> list[MalformedProfile]:
+        # Apart from `stage`, so that no frame that waits for the next page holds this one's text.
+        block, malformed = copy_block(page, self._suffix)
+        copy.write(block)
+        return malformed
 
     def _reject(self, database: psycopg.Connection[Any], malformed: list[MalformedProfile]) -> None:
         table = sql.Identifier(*_table_name(self._run.staging.fate))
@@ -253,6 +254,8 @@ def _malformed(profile: ReceivedProfile) -> MalformedProfile:
     """What is wrong with a profile that was read and yet cannot be stored."""
     if not _UUID.fullmatch(profile.id):
         return MalformedProfile(profile.id, rule="id is a UUID", value=profile.id)
+    if not _is_datable(profile.creation_date):
+        return MalformedProfile(profile.id, "creation date is a date", value=profile.id)
     held = ((p.id, value) for p in profile.properties or [] for value in p.values or [])
     property_id, value = next((each for each in held if "\0" in each[1]), ("", profile.id))
     return MalformedProfile(profile.id, "no NUL character", property_id, value)
@@ -262,17 +265,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _copy_line(profile: ReceivedProfile, suffix: str) -> bytes | None:
-    """One row of COPY text; None if the id is no UUID or a value holds a NUL character."""
+    """One row of COPY text; None if it cannot be stored: an id that is no UUID, a NUL character."""
     if not _UUID.fullmatch(profile.id):
         return None
-    properties = _encode(_held(profile.properties or []))
+    held = _held(profile.properties or [])
+    properties = _encode(held)
+    if not _is_datable(profile.creation_date):
+        return None
     head = (
         f"{profile.id}{suffix}{_timestamp(profile.creation_date)}\t"
         f"{_escape(profile.privacy_legislation or 'NONE')}\t"
         f"{_texts(tuple(profile.consented_objectives or _NOTHING))}\t"
         f"{_texts(tuple(profile.refused_objectives or _NOTHING))}\t"
     ).encode()
-    if b"\\u0000" in properties or b"\x00" in head:
+    if b"\x00" in head or (b"\\u0000" in properties and _has_nul(held)):
         return None
     # JSON has no raw control characters, so the backslash is all that COPY has to be told of.
     return b"%b%b\n" % (head, properties.replace(b"\\", b"\\\\"))
@@ -293,10 +299,23 @@ def _held(properties: Iterable[PropertyValues]) -> dict[str, list[str]]:
     return held
 
 
+def _has_nul(held: dict[str, list[str]]) -> bool:
+    """Whether a NUL character is in there; a backslash in front of ``u0000`` looks like one."""
+    return any("\0" in text for name, values in held.items() for text in (name, *values))
+
+
+def _is_datable(moment: datetime | None) -> bool:
+    """Whether a moment is within the years 1 to 9999 in UTC too."""
+    return moment is None or moment.tzinfo is UTC or 1 < moment.year < _LAST_YEAR
+
+
 def _timestamp(moment: datetime | None) -> str:
+    """A moment in UTC: PostgreSQL knows no offset of 16 hours or more, and JSON does."""
     if moment is None:
         return "\\N"
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.isoformat()
 
 
 @lru_cache(maxsize=4096)

@@ -1,8 +1,11 @@
-"""Profiles as they come over the wire (schema ``profile`` of the REST API v2)."""
+"""Profiles as they come over the wire (schema ``profile`` of the REST API v2).
+
+None of them shows what it holds when it is printed, be it by a traceback with local variables.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -13,6 +16,9 @@ class PropertyValues(msgspec.Struct, gc=False):
 
     id: str
     values: list[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 class ReceivedProfile(msgspec.Struct, rename="camel", gc=False):
@@ -25,10 +31,14 @@ class ReceivedProfile(msgspec.Struct, rename="camel", gc=False):
     refused_objectives: list[str] | None = None
     properties: list[PropertyValues] | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
 
 class MalformedProfile(msgspec.Struct):
     """A profile that cannot be read or stored. Nothing of it is kept but its id, if it has one.
 
+    Without one, ``id`` is where it stood: the same text when the same page is asked for again.
     ``rule`` is what it broke; ``value`` the text that did, of which only a fingerprint is kept,
     and ``property_id`` the property that held it, if one did.
     """
@@ -38,11 +48,14 @@ class MalformedProfile(msgspec.Struct):
     property_id: str = ""
     value: str = ""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of the profiles of a segment."""
 
-    profiles: list[ReceivedProfile]
-    malformed: list[MalformedProfile]
+    profiles: list[ReceivedProfile] = field(repr=False)
+    malformed: list[MalformedProfile] = field(repr=False)
     next_cursor: str | None

@@ -8,6 +8,9 @@ INSTALLER := scripts/bootstrap.py pyproject.toml requirements.txt
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --extra build
 
+# A file's tests stay together, and those that start Airflow come first.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
 export PYTHON
 
 .DEFAULT_GOAL := help
@@ -25,7 +28,7 @@ run: $(INSTALLED) ## Start everything and run the sample exchange; Ctrl-C stops 
 	@$(BIN)/exchange up $(if $(filter-out 0,$(ONCE)),--once) $(if $(PROFILES),--profiles $(PROFILES))
 
 test: $(DEVELOPED) ## Run every test
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS)
 
 check: $(DEVELOPED) ## Lint, formatting, types and import rules
 	@$(BIN)/ruff check

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +13,7 @@ from psycopg import sql
 from profile_exchange.config.settings import settings as installation_settings
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.store.database import engine_for, migrate
+from tests.folders import enterable
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("exchange", deadline=None)
@@ -34,17 +34,10 @@ def fresh_settings() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A server for the whole session; durability is off, because nothing here has to last."""
-    folder = _enterable(tmp_path_factory.mktemp("postgres"))
+    folder = enterable(tmp_path_factory.mktemp("postgres"))
     options = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "'128MB'"}
     with EmbeddedPostgres(folder, settings=options) as server:
         yield server
-
-
-def _enterable(folder: Path) -> Path:
-    """PostgreSQL runs as another user when the tests run as root: let it reach its folder."""
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o055)
-    return folder
 
 
 @pytest.fixture(scope="session")

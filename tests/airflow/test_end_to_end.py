@@ -29,6 +29,7 @@ from profile_exchange.installation.launch import Installation
 from profile_exchange.sample import loading
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import run as runs
+from tests.folders import enterable
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
@@ -56,9 +57,7 @@ def installation(
     def fill(tenant_id: str, url: str) -> None:
         loading.load(tenant_id, url, PROFILES, now=datetime.now(UTC))
 
-    state = tmp_path_factory.mktemp("installation")
-    for parent in (state, *state.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o055)
+    state = enterable(tmp_path_factory.mktemp("installation"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXCHANGE_PAGE_SIZE", str(PAGE_SIZE))
         # What retrying waits for is shortened here, and tried at full length nowhere.

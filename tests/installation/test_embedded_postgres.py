@@ -15,16 +15,14 @@ import pytest
 
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres, PostgresFailed
 from profile_exchange.installation.ports import PortInUse
+from tests.folders import enterable
 
 SMALL = {"fsync": "off", "shared_buffers": "'16MB'", "max_connections": "10"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("server")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(parent.stat().st_mode | 0o055)
-    return folder
+    return enterable(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from profile_exchange.pipeline.filter_by_consent import filter_by_consent
 from profile_exchange.pipeline.gate import gate
 from profile_exchange.pipeline.join import join
 from profile_exchange.pipeline.map_properties import map_properties
+from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.ports import ExposedSegment
 from profile_exchange.pipeline.pull import pull, requests_for
 from profile_exchange.pipeline.received import Page, PropertyValues, ReceivedProfile
@@ -81,7 +82,7 @@ class InMemorySource:
         return self.time
 
     def ranges(
-        self, segment: str, parts: int, changed_since: datetime | None = None
+        self, segment: str, parts: int, modified: Sequence[Span] = ()
     ) -> Sequence[str] | None:
         space = 1 << 128
         starts = [(k * space // parts, (k + 1) * space // parts) for k in range(parts)]
@@ -92,14 +93,14 @@ class InMemorySource:
         segment: str,
         cursor: str | None,
         properties: Sequence[str],
-        changed_since: datetime | None = None,
+        modified: Sequence[Span] = (),
     ) -> Page:
         first, end = map(int, (cursor or f"0-{1 << 128}").split("-"))
         chosen = sorted(
             (profile_id(p["id"]).int, place)
             for place, p in enumerate(self.profiles)
             if segment in p.get("segments", [EVERYBODY]) and first <= profile_id(p["id"]).int < end
-            if changed_since is None or _moment(p) >= changed_since
+            if not modified or _within(p, modified)
         )
         page = chosen[: self.page_size]
         more = chosen[self.page_size :]
@@ -122,6 +123,13 @@ def _received(given: Mapping[str, Any], properties: Sequence[str]) -> ReceivedPr
             PropertyValues(key, value) for key, value in values.items() if key in properties
         ],
     )
+
+
+def _within(given: Mapping[str, Any], spans: Sequence[Span]) -> bool:
+    if not _modified(given).isdigit():
+        return False
+    moment = _moment(given)
+    return any(s.earliest <= moment and (not s.latest or moment <= s.latest) for s in spans)
 
 
 def _moment(given: Mapping[str, Any]) -> datetime:

@@ -14,7 +14,7 @@ from profile_exchange.domain.packages import parts_for
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, ProfileProperty
 from profile_exchange.pipeline.plan import Plan, PlannedProperty, SegmentChanges
 from profile_exchange.pipeline.ports import ExposedSegment, Source
-from profile_exchange.pipeline.runs import Run, find_run, import_goal, open_run
+from profile_exchange.pipeline.runs import RUNNING, Run, find_run, import_goal, open_run
 from profile_exchange.pipeline.scope import planned_pull, segment_changes
 from profile_exchange.pipeline.targets import identifier_types, target_types
 from profile_exchange.store.database import engine_for, store_errors
@@ -104,7 +104,8 @@ def authenticate(
     source_time = source.now() or now
     with store_errors(store_url), engine_for(store_url).begin() as database:
         plan = _planned(database, connection, exposed, segments)
-        pull = planned_pull(database, connection, plan, source_time, now)
+        provisional = Run(connection, run_id, 0, RUNNING, plan, store_url)
+        pull = planned_pull(database, provisional, source_time, now)
     plan = replace(plan, pull=pull)
     total = sum(segment.profiles or 0 for segment in segments)
     if pull.changed_since:
@@ -133,7 +134,7 @@ def _planned(
 
 
 def _in_parts(source: Source, plan: Plan, parts: int) -> Plan:
-    ranges = parts == 1 or bool(source.ranges(plan.segments[0], parts, plan.pull.changed_since))
+    ranges = parts == 1 or bool(source.ranges(plan.segments[0], parts, plan.pull.spans))
     return replace(plan, parts=parts, ranges=ranges)
 
 

@@ -133,7 +133,7 @@ def _drop_repeats(database: Database, run: Run) -> None:
     key = (staged.c.profile_id, staged.c.segment)
     repeated = select(*key).group_by(*key).having(func.count() > 1).subquery("repeated")
     newest = func.row_number().over(
-        partition_by=key, order_by=[_modified(run).desc().nulls_last(), row.desc()]
+        partition_by=key, order_by=[modified(run).desc().nulls_last(), row.desc()]
     )
     rows = (
         select(row.label("row"), newest.label("place"))
@@ -154,7 +154,7 @@ def _proposed(run: Run) -> Select[Any]:
     query = _by_links(run) if run.goal.links else _by_profile_id(run)
     order: list[ColumnElement[Any]] = [staged.c.segment]
     if len(run.plan.segments) > 1:
-        order = [_modified(run).desc().nulls_last(), staged.c.segment]
+        order = [modified(run).desc().nulls_last(), staged.c.segment]
     return (
         query.ext(distinct_on(staged.c.profile_id))
         .where(~settled(run.staging, staged))
@@ -162,7 +162,7 @@ def _proposed(run: Run) -> Select[Any]:
     )
 
 
-def _modified(run: Run) -> ColumnElement[int]:
+def modified(run: Run) -> ColumnElement[int]:
     """When the other tenant last modified a profile, in epoch milliseconds; null if unknown."""
     told = run.staging.staged.c.properties[LAST_MODIFIED_DATE][0].astext
     # A regular expression would cost more than all the rest of the row.
@@ -184,7 +184,7 @@ def _by_profile_id(run: Run) -> Select[Any]:
         staged.c.segment,
         profile.c.id.label("target_id"),
         literal(False, Boolean).label("is_new"),
-        _modified(run).label("modified"),
+        modified(run).label("modified"),
         outcome.label("outcome"),
         cast(None, Text).label("person"),
     ).select_from(staged.outerjoin(profile, profile.c.id == staged.c.profile_id))
@@ -199,7 +199,12 @@ def _visited_both(run: Run) -> ColumnElement[bool]:
     records = [profile.c.properties]
     if VISITED_CHANNEL in run.plan.sources:
         records.append(run.staging.staged.c.properties)
-    return and_(*(func.coalesce(r[VISITED_CHANNEL][0].astext, "") != "" for r in records))
+    return and_(*map(visited, records))
+
+
+def visited(properties: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a profile with these properties has visited any channel."""
+    return func.coalesce(properties[VISITED_CHANNEL][0].astext, "") != ""
 
 
 def _by_links(run: Run) -> Select[Any]:
@@ -224,7 +229,7 @@ def _by_links(run: Run) -> Select[Any]:
         staged.c.segment,
         func.coalesce(target, case((is_new, new_id(run)))).label("target_id"),
         is_new.label("is_new"),
-        _modified(run).label("modified"),
+        modified(run).label("modified"),
         outcome.label("outcome"),
         cast(None, Text).label("person"),
     ).select_from(rows)

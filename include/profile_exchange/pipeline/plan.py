@@ -40,32 +40,51 @@ class SegmentChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A span of time by the other tenant's clock, both ends included; it may have no end."""
+
+    earliest: datetime
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedPull:
     """Which profiles a run asks for: all, or those changed since a moment of their clock.
 
     ``why_complete`` is why everything is pulled where only changes were to be; ``fingerprint``
-    is of all that decides what an unchanged profile comes to. ``source_time`` is when the run
-    started by their clock, ``complete_at`` when the last complete pull started by ours. All are
-    empty for a connection that always pulls everything.
+    is of all that decides what an unchanged profile comes to. ``again`` are the spans in which
+    profiles were modified that wait to be let in (`pipeline.waiting`). ``source_time`` is when the
+    run started by their clock, ``complete_at`` when the last complete pull started by ours. All
+    are empty for a connection that always pulls everything.
     """
 
     changed_since: datetime | None = None
+    again: tuple[Span, ...] = ()
     why_complete: str = ""
     fingerprint: str = ""
     source_time: datetime | None = None
     complete_at: datetime | None = None
 
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """When a profile has to have been modified to be asked for; empty for every profile."""
+        return (Span(self.changed_since), *self.again) if self.changed_since else ()
+
     def sentence(self) -> str:
         """What was asked for, or nothing if that is all there ever is."""
         if self.changed_since:
-            return f"pulled what changed since {self.changed_since:%Y-%m-%d %H:%M:%S %Z}"
+            again = " and what waited for a match or a consent of ours" if self.again else ""
+            return f"pulled what changed since {self.changed_since:%Y-%m-%d %H:%M:%S %Z}{again}"
         return f"pulled everything, because {self.why_complete}" if self.why_complete else ""
 
     def as_json(self) -> dict[str, Any]:
         """The same with times as text."""
         return {
-            key: value.isoformat() if isinstance(value, datetime) else value
-            for key, value in asdict(self).items()
+            **{
+                key: value.isoformat() if isinstance(value, datetime) else value
+                for key, value in asdict(self).items()
+            },
+            "again": [[_told(span.earliest), _told(span.latest)] for span in self.again],
         }
 
     @classmethod
@@ -73,7 +92,12 @@ class PlannedPull:
         """The same with times as times."""
         times = ("changed_since", "source_time", "complete_at")
         read = {key: datetime.fromisoformat(stored[key]) for key in times if stored[key]}
-        return cls(**{**stored, **read})
+        again = tuple(Span(*map(datetime.fromisoformat, span)) for span in stored["again"])
+        return cls(**{**stored, **read, "again": again})
+
+
+def _told(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 @dataclass(frozen=True, slots=True)

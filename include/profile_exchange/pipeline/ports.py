@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from profile_exchange.domain.properties import ProfileProperty
+from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.received import Page
 
 
@@ -43,7 +44,7 @@ class Source(Protocol):
         """The time by the tenant's own clock when it last answered; None if it did not say."""
 
     def ranges(
-        self, segment: str, parts: int, changed_since: datetime | None = None
+        self, segment: str, parts: int, modified: Sequence[Span] = ()
     ) -> Sequence[str] | None:
         """Cursors to the starts of ``parts`` equal id ranges; None if the tenant has none."""
 
@@ -52,10 +53,10 @@ class Source(Protocol):
         segment: str,
         cursor: str | None,
         properties: Sequence[str],
-        changed_since: datetime | None = None,
+        modified: Sequence[Span] = (),
     ) -> Page:
         """One page of a segment; ``cursor`` None is the first.
 
-        With ``changed_since`` only of profiles that the tenant modified then or later. Cursors
-        belong to the list they were given for: all its pages are asked for with the same moment.
+        With ``modified`` only of profiles that the tenant last modified within one of the spans.
+        Cursors belong to the list they were given for: ask for all its pages with the same spans.
         """

@@ -101,7 +101,7 @@ def _pull_segment(
 
 
 def _range_start(run: Run, source: Source, segment: str, id_range: IdRange) -> str:
-    ranges = source.ranges(segment, id_range.parts, run.plan.pull.changed_since)
+    ranges = source.ranges(segment, id_range.parts, run.plan.pull.spans)
     if ranges is None or len(ranges) != id_range.parts:
         raise ProtocolViolation(
             f"The other tenant offered id ranges for segment {segment} when the run started and "
@@ -116,7 +116,7 @@ def _pages(
     """Every page from a cursor on, each with the cursor after it; None after the last."""
     chain = PageChain(segment, cursor)
     while True:
-        page = source.page(segment, cursor, properties, run.plan.pull.changed_since)
+        page = source.page(segment, cursor, properties, run.plan.pull.spans)
         cursor = chain.follow(page)
         yield page, cursor
         if cursor is None:

@@ -15,6 +15,7 @@ from profile_exchange.pipeline.quarantining import conclude
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.scope import move_watermark
 from profile_exchange.pipeline.settling import counts_by_fate
+from profile_exchange.pipeline.waiting import remember_waiting
 from profile_exchange.store import tables
 from profile_exchange.store.database import store_errors
 
@@ -61,6 +62,7 @@ def report(run: Run, now: datetime) -> Report:
         )
         _record(database, run, done, now)
         move_watermark(database, run)
+        remember_waiting(database, run, now)
         conclude(database, run, now)
         run.staging.drop_profiles(database)
         return done

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from profile_exchange.domain.connection import Connection, Pull
 from profile_exchange.pipeline.plan import Plan, PlannedPull, SegmentChanges
 from profile_exchange.pipeline.quarantining import to_replay
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, import_goal
+from profile_exchange.pipeline.waiting import LetIn, let_in
 from profile_exchange.store import tables
 
 #: How far a pull of changed profiles reaches back behind the start of the run before. It covers
@@ -56,21 +57,27 @@ def segment_changes(
     )
 
 
-def planned_pull(
-    database: Database, connection: Connection, plan: Plan, source_time: datetime, now: datetime
-) -> PlannedPull:
-    """Whether the run pulls everything or what has changed; ``source_time`` is their clock."""
-    goal = import_goal(connection)
-    if goal.pull is Pull.COMPLETE:
+def planned_pull(database: Database, run: Run, source_time: datetime, now: datetime) -> PlannedPull:
+    """Whether the run pulls everything or what has changed; ``source_time`` is their clock.
+
+    ``run`` has its plan but for the pull, and need not be open yet.
+    """
+    if run.goal.pull is Pull.COMPLETE:
         return PlannedPull()
-    digest = fingerprint(connection, plan)
-    mark = _watermark(database, connection.id)
-    reason = _why_complete(mark, digest, goal.days_between_complete_pulls, now)
-    if not reason and to_replay(database, connection.id):
+    pull = PlannedPull(
+        fingerprint=fingerprint(run.connection, run.plan), source_time=source_time, complete_at=now
+    )
+    mark = _watermark(database, run.connection.id)
+    reason = _why_complete(mark, pull.fingerprint, run.goal.days_between_complete_pulls, now)
+    if not reason and to_replay(database, run.connection.id):
         reason = "profiles in quarantine are to be taken again"
+    waited = LetIn() if reason else let_in(database, run)
+    if waited.needs_all:
+        reason = "profiles that waited for a match or a consent of ours can be taken now"
     if mark is None or reason:
-        return PlannedPull(None, reason, digest, source_time, now)
-    return PlannedPull(mark.source_time - OVERLAP, "", digest, source_time, mark.complete_at)
+        return replace(pull, why_complete=reason)
+    since = mark.source_time - OVERLAP
+    return replace(pull, changed_since=since, again=waited.spans, complete_at=mark.complete_at)
 
 
 def _why_complete(mark: Row[Any] | None, digest: str, days: int, now: datetime) -> str:

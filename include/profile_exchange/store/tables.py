@@ -194,6 +194,32 @@ watermark = Table(
     schema="exchange",
 )
 
+#: Profiles of the other tenant's that a change on our side alone could let in (`pipeline.waiting`):
+#: ``target_id`` is the one of ours that they matched, ``modified`` when they were last modified
+#: by their tenant's clock, in milliseconds since 1970.
+waiting_profile = Table(
+    "waiting_profile",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("source_id", UUID(as_uuid=True), primary_key=True),
+    Column("target_id", UUID(as_uuid=True)),
+    Column("modified", BigInteger),
+    schema="exchange",
+)
+
+#: Keyed fingerprints of the identifiers of waiting profiles that matched none of ours, for each
+#: pair of linked identifiers.
+waiting_identifier = Table(
+    "waiting_identifier",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("source_id", UUID(as_uuid=True), primary_key=True),
+    Column("theirs", Text, primary_key=True),
+    Column("ours", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    schema="exchange",
+)
+
 #: Unique profiles received from, or sent to, the other tenant over the connection's life.
 exchanged_profile = Table(
     "exchanged_profile",

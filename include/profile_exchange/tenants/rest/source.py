@@ -12,6 +12,7 @@ import msgspec
 
 from profile_exchange.domain.errors import SourceUnavailable
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, ProfileProperty
+from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.ports import ExposedSegment
 from profile_exchange.pipeline.received import Page
 from profile_exchange.tenants.rest.client import Query, RestClient
@@ -59,11 +60,11 @@ class RestSource:
         return self._client.server_time
 
     def ranges(
-        self, segment: str, parts: int, changed_since: datetime | None = None
+        self, segment: str, parts: int, modified: Sequence[Span] = ()
     ) -> Sequence[str] | None:
         """Cursors to ``parts`` id ranges, offered as links of rel ``range``; else None."""
         query = [("count", "1"), ("expand", "ranges"), ("ranges", str(parts))]
-        query += _refinement(changed_since)
+        query += _refinement(modified)
         path = _profiles_path(segment)
         found: WireLinks = self._client.get(path, query, _read_links)
         cursors = [_cursor_in(link.href) for link in found.links if link.rel == "range"]
@@ -74,12 +75,12 @@ class RestSource:
         segment: str,
         cursor: str | None,
         properties: Sequence[str],
-        changed_since: datetime | None = None,
+        modified: Sequence[Span] = (),
     ) -> Page:
         """One page of the profiles of a segment."""
         query: Query = [("cursor", cursor or "*"), ("count", str(self._page_size))]
         query += [("profileProperty", name) for name in properties]
-        query += _refinement(changed_since)
+        query += _refinement(modified)
         path = _profiles_path(segment)
         page: Page = self._client.get(path, query, lambda body: _read_page(body, path))
         return page
@@ -103,17 +104,23 @@ def _profiles_path(segment: str) -> str:
     return f"/segments/{quote(segment, safe='')}/profiles"
 
 
-def _refinement(changed_since: datetime | None) -> Query:
-    """The parameter that keeps profiles back that were last modified before a moment."""
-    if changed_since is None:
+def _refinement(spans: Sequence[Span]) -> Query:
+    """The parameter that keeps profiles back that were last modified at any other time."""
+    if not spans:
         return []
-    moment = changed_since.astimezone(UTC).isoformat(timespec="milliseconds")
-    narrowed = {
-        "property": LAST_MODIFIED_DATE,
-        "operator": "IN_RANGE",
-        "fromDate": moment.replace("+00:00", "Z"),
-    }
-    return [("refinement", json.dumps(narrowed))]
+    filters = [_modified_in(span) for span in spans]
+    narrowed = filters[0] if len(filters) == 1 else {"operator": "OR", "filters": filters}
+    return [("refinement", json.dumps(narrowed, separators=(",", ":")))]
+
+
+def _modified_in(span: Span) -> dict[str, Any]:
+    bounds = {"fromDate": span.earliest, "toDate": span.latest}
+    told = {key: _iso(moment) for key, moment in bounds.items() if moment}
+    return {"property": LAST_MODIFIED_DATE, "operator": "IN_RANGE", **told}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _read_links(body: bytes) -> WireLinks:

@@ -114,6 +114,25 @@ def upgrade() -> None:
         "run_connection_run_id", "run", ["connection", "run_id"], unique=False, schema="exchange"
     )
     op.create_table(
+        "waiting_profile",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.UUID(), nullable=False),
+        sa.Column("target_id", sa.UUID(), nullable=True),
+        sa.Column("modified", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("connection", "source_id"),
+        schema="exchange",
+    )
+    op.create_table(
+        "waiting_identifier",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.UUID(), nullable=False),
+        sa.Column("theirs", sa.Text(), nullable=False),
+        sa.Column("ours", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "source_id", "theirs", "ours", "fingerprint"),
+        schema="exchange",
+    )
+    op.create_table(
         "watermark",
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("run_seq", sa.BigInteger(), nullable=False),
@@ -368,6 +387,8 @@ def downgrade() -> None:
     op.drop_table("objective", schema="tenant")
     op.drop_table("signing_key", schema="exchange")
     op.drop_table("watermark", schema="exchange")
+    op.drop_table("waiting_identifier", schema="exchange")
+    op.drop_table("waiting_profile", schema="exchange")
     op.drop_index("run_connection_run_id", table_name="run", schema="exchange")
     op.drop_table("run", schema="exchange")
     op.drop_table("pen", schema="exchange")

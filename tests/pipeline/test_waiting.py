@@ -1,0 +1,94 @@
+"""What is remembered of profiles that wait, and what is asked for when they can be taken."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from profile_exchange.domain.errors import LimitExceeded
+from profile_exchange.pipeline.waiting import MAX_SPANS, spans
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import waiting_identifier, waiting_profile, watermark
+from tests.pipeline.exchange import Exchange, furnish
+
+GOAL = {
+    "links": [{"theirs": "email", "ours": "email"}],
+    "mappings": [{"from": "sports", "to": "TaylorTimes_Sports"}],
+    "pull": "changed",
+}
+THEIRS = {"email": "EMAIL!", "sports": "SELECT", "visits": "RANGE"}
+
+
+def milliseconds(moment: datetime) -> int:
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
+
+
+@given(st.sets(st.integers(0, 10**13)).map(sorted), st.integers(1, MAX_SPANS))
+def test_spans_cover_every_moment_and_are_few(moments: list[int], at_most: int) -> None:
+    found = spans(moments, at_most)
+    ends = [(milliseconds(s.earliest), milliseconds(s.latest or s.earliest)) for s in found]
+    assert len(found) == min(len(moments), at_most)
+    assert all(any(first <= moment <= last for first, last in ends) for moment in moments)
+    assert all(first in moments and last in moments for first, last in ends)
+
+
+def test_spans_are_parted_at_the_widest_gaps() -> None:
+    found = spans([1, 2, 50, 51, 1000], at_most=3)
+    assert [milliseconds(span.earliest) for span in found] == [1, 50, 1000]
+
+
+def remembered(store_url: str) -> list[str]:
+    """Everything that is kept of waiting profiles, as text."""
+    with engine_for(store_url).connect() as database:
+        rows = [
+            *database.execute(select(waiting_profile)),
+            *database.execute(select(waiting_identifier)),
+        ]
+    return [str(value) for row in rows for value in row]
+
+
+def test_no_value_of_a_waiting_profile_is_kept(store_url: str) -> None:
+    furnish(store_url, {"email": "EMAIL!"}, [])
+    theirs = [{"id": 1, "email": "ann@example.com", "sports": "Rowing"}]
+    exchange = Exchange(store_url, GOAL, theirs, THEIRS)
+    exchange.run()
+    kept = " ".join(remembered(store_url))
+    assert kept
+    assert "ann" not in kept
+    assert "Rowing" not in kept
+
+
+def test_a_connection_that_pulls_everything_remembers_nothing(store_url: str) -> None:
+    furnish(store_url, {"email": "EMAIL!"}, [])
+    theirs = [{"id": 1, "email": "ann@example.com", "sports": "Rowing"}]
+    Exchange(store_url, {**GOAL, "pull": "complete"}, theirs, THEIRS).run()
+    assert remembered(store_url) == []
+
+
+def test_a_run_that_stops_at_the_gate_moves_no_mark(store_url: str) -> None:
+    furnish(store_url, {"email": "EMAIL!"}, [{"id": "a", "email": "ann@example.com"}])
+    goal = {**GOAL, "mappings": [{"from": "visits", "to": "Visits"}]}
+    theirs = [{"id": 1, "email": "ann@example.com", "visits": "many"}]
+    exchange = Exchange(store_url, goal, theirs, THEIRS)
+    with pytest.raises(LimitExceeded):
+        exchange.run()
+    with engine_for(store_url).connect() as database:
+        assert database.execute(select(watermark)).all() == []
+    assert remembered(store_url) == []
+
+
+def test_a_complete_pull_forgets_what_is_gone_over_there(store_url: str) -> None:
+    furnish(store_url, {"email": "EMAIL!"}, [])
+    theirs = [{"id": n, "email": f"p{n}@example.com", "sports": "Rowing"} for n in (1, 2)]
+    goal = {**GOAL, "complete_every_days": 1}
+    exchange = Exchange(store_url, goal, theirs, THEIRS)
+    exchange.run()
+    exchange.theirs = theirs[:1]
+    exchange.run()
+    with engine_for(store_url).connect() as database:
+        assert len(database.execute(select(waiting_profile)).all()) == 1
+        assert len(database.execute(select(waiting_identifier)).all()) == 1

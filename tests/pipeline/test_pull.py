@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from profile_exchange.domain.errors import ProtocolViolation, SourceUnavailable
 from profile_exchange.pipeline.page_chain import IDLE_PAGES
+from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.pull import pull, requests_for
 from profile_exchange.pipeline.received import Page, PropertyValues, ReceivedProfile
 from profile_exchange.pipeline.runs import Run
@@ -44,7 +45,7 @@ class Paged(InMemorySource):
         segment: str,
         cursor: str | None,
         properties: Sequence[str],
-        changed_since: datetime | None = None,
+        modified: Sequence[Span] = (),
     ) -> Page:
         self.asked += 1
         return self.nth(self.asked)

@@ -108,6 +108,14 @@ class Installation:
     folder: Path
     store: str
     clock: Clock = field(default_factory=Clock)
+    #: What the domain name system knows.
+    addresses: dict[str, set[str]] = field(default_factory=dict)
+
+    async def resolve(self, host: str) -> frozenset[str]:
+        """Where a host name leads. Raises `OSError` as the domain name system does."""
+        if host not in self.addresses:
+            raise OSError("nobody knows this name")
+        return frozenset(self.addresses[host])
 
     @property
     def settings(self) -> Settings:
@@ -287,15 +295,15 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @pytest.fixture
-def serve(installation: Installation, portal: BlockingPortal) -> Iterator[Callable[[], Api]]:
-    """Makes workers of the installation's API; each call is another worker."""
+def serve(installation: Installation, portal: BlockingPortal) -> Iterator[Callable[..., Api]]:
+    """Makes workers of the installation's API, asked from an address; each call is another."""
     running: list[tuple[Any, Api]] = []
 
-    def start() -> Api:
-        app = create_app(installation.settings, installation.clock)
+    def start(address: str = "127.0.0.1") -> Api:
+        app = create_app(installation.settings, installation.clock, installation.resolve)
         lifespan = portal.wrap_async_context_manager(app.router.lifespan_context(app))
         lifespan.__enter__()
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
         api = Api(portal, httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}"))
         running.append((lifespan, api))
         return api

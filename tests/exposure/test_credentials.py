@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -168,6 +169,16 @@ def test_list_tells_how_each_key_stands() -> None:
     lines = command("list", "harbor-goods").stdout.splitlines()
     states = dict(line.split()[:2] for line in lines)
     assert states == dict(zip(keys, ["revoked", "expired", "active"], strict=True))
+
+
+@pytest.mark.usefixtures("_on_the_command_line")
+def test_list_tells_from_where_credentials_were_refused(
+    installation: Installation, serve: Callable[..., Api], issued: IssuedCredential
+) -> None:
+    assert "Refused" not in command("list", "harbor-goods").stderr
+    assert serve("198.51.100.66").ask_for_token(issued).status_code == 401
+    told = command("list", "harbor-goods").stderr
+    assert "Refused from 198.51.100.66, where harbor-goods.localhost is not: 1 times" in told
 
 
 @pytest.mark.usefixtures("_on_the_command_line")

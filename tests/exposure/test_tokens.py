@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import func, select, update
 
-from profile_exchange.exposure.oauth import MAX_WAITING
+from profile_exchange.exposure.secret_checks import MAX_WAITING
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import access_token, credential
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, revoke, rotate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from profile_exchange.domain.connection import (
     ConsentRule,
     ExposeGoal,
@@ -32,6 +34,7 @@ expose:
   identifiers: [email]
   segments: [customers]
   properties: [orders]
+  networks: [203.0.113.0/24, "2001:db8::/32", 198.51.100.7]
 import:
   credentials: taylor_times
   segments: all
@@ -68,7 +71,10 @@ def test_everything_a_file_can_say_arrives_in_the_domain(folders: Folders) -> No
     assert found.schedule == Schedule(
         ("0 6 * * MON-FRI",), "Europe/Amsterdam", words="by cron 0 6 * * MON-FRI"
     )
-    assert found.expose == ExposeGoal(("email",), ("customers",), ("orders",))
+    networks = ("203.0.113.0/24", "2001:db8::/32", "198.51.100.7/32")
+    assert found.expose == ExposeGoal(
+        ("email",), ("customers",), ("orders",), tuple(map(ip_network, networks))
+    )
     goal = found.importing
     assert goal is not None
     assert (goal.credentials, goal.segments, goal.unmatched) == (
@@ -94,6 +100,18 @@ def test_a_connection_without_a_goal_is_told(folders: Folders) -> None:
     folders.connection(EXPOSING.partition("expose:")[0])
     (told,) = folders.problems()
     assert told.endswith("a connection needs a goal: expose, import, or both.")
+
+
+def test_a_network_that_is_none_is_told_with_what_to_write(folders: Folders) -> None:
+    folders.connection(EXPOSING + "  networks: [203.0.113.9/24, office, 7]\n")
+    where, such_as = "taylor-times.yaml:8: expose.networks", "such as 203.0.113.0/24."
+    inside = "its address is inside of one; write 203.0.113.0/24."
+    write = f"write an address, or one and a length, {such_as}"
+    assert folders.problems() == [
+        f"{where}[0]: '203.0.113.9/24' is no network: {inside}",
+        f"{where}[1]: 'office' is no network: {write}",
+        f"{where}[2]: '7' is no network: {write}",
+    ]
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_lines(folders: Folders) -> None:

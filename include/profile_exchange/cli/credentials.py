@@ -36,15 +36,23 @@ def issue(connection: ConnectionId, *, as_json: Json = False) -> None:
 
 @app.command("list")
 def list_(connection: ConnectionId) -> None:
-    """List a connection's consumer keys, the newest first."""
+    """List a connection's consumer keys, the newest first, and from where they were refused."""
     found = _exposing(connection)
     now = _now()
-    known = store.list_credentials(store_url_of(found), found.id)
+    url = store_url_of(found)
+    known = store.list_credentials(url, found.id)
     if not known:
         typer.echo(f"None yet: make one with `exchange credentials issue {found.id}`.", err=True)
     for each in known:
         ends = f", until {_minute(each.expires_at)}" if each.expires_at else ""
         typer.echo(f"{each.key}  {each.state(now)}  issued {_minute(each.issued_at)}{ends}")
+    for where in store.used_elsewhere(url, found.id):
+        typer.echo(
+            f"Refused from {where.address}, where {found.partner.host} is not: "
+            f"{where.times} times, last {_minute(where.last_at)}. If it is the partner, "
+            "list its network under expose.",
+            err=True,
+        )
 
 
 @app.command()

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
+from profile_exchange.config.networks import network
 from profile_exchange.config.schedule_spec import ScheduleSpec
 from profile_exchange.config.spec import (
     CredentialsId,
@@ -33,6 +41,7 @@ from profile_exchange.domain.connection import (
     Strategy,
     Unmatched,
 )
+from profile_exchange.domain.origins import Network
 
 
 class PartnerSpec(Spec):
@@ -141,6 +150,7 @@ class ExposeSpec(Spec):
     identifiers: list[ObjectId] = Field(default_factory=list)
     segments: list[ObjectId] = Field(min_length=1)
     properties: list[ObjectId] = Field(default_factory=list)
+    networks: list[Annotated[Network, BeforeValidator(network)]] = Field(default_factory=list)
 
     def to_domain(self) -> ExposeGoal:
         """The expose goal without its YAML."""
@@ -148,6 +158,7 @@ class ExposeSpec(Spec):
             identifiers=tuple(self.identifiers),
             segments=tuple(self.segments),
             properties=tuple(self.properties),
+            networks=tuple(self.networks),
         )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from profile_exchange.domain.origins import Network
 from profile_exchange.domain.schedule import Schedule
 
 
@@ -162,11 +163,15 @@ class ImportGoal:
 
 @dataclass(frozen=True, slots=True)
 class ExposeGoal:
-    """What the other tenant may read, and nothing else."""
+    """What the other tenant may read, and nothing else.
+
+    It may do so from ``networks``; where there are none, from where its host name leads.
+    """
 
     identifiers: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
 
     @property
     def readable(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from profile_exchange.config.settings import settings as installed_settings
 from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.exposure import listings, oauth, profiles
 from profile_exchange.exposure.access_log import AccessLog
+from profile_exchange.exposure.origins import Resolve, addresses_of
 from profile_exchange.exposure.refusals import (
     Refusal,
     invalid_request,
@@ -37,12 +38,15 @@ log = logging.getLogger(__name__)
 PREFIX = "/rest/v2"
 
 
-def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, clock: Clock = utc_now, resolve: Resolve = addresses_of
+) -> FastAPI:
     """The exposure API of an installation, for every tenant that it hosts.
 
-    ``settings`` are this process's own unless given; ``clock`` tells the time of day.
+    ``settings`` are this process's own unless given; ``clock`` tells the time of day, and
+    ``resolve`` the addresses of partners' host names.
     """
-    service = Service.of(settings or installed_settings(), clock)
+    service = Service.of(settings or installed_settings(), clock, resolve)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -10,8 +10,10 @@ from sqlalchemy import DateTime, LargeBinary, bindparam, or_, select
 from starlette.requests import Request
 
 from profile_exchange.exposure.grant import Grant
+from profile_exchange.exposure.origins import address_of
 from profile_exchange.exposure.refusals import invalid_request, invalid_token
 from profile_exchange.exposure.service import Hosted, Serving, Store
+from profile_exchange.exposure.sign_ins import report_elsewhere
 from profile_exchange.exposure.stores import compiled
 from profile_exchange.store.tables import access_token, credential
 
@@ -43,6 +45,10 @@ async def granted(request: Request, service: Serving, tenant: Hosted, database: 
     row = await _BEARER.row(database, digest=digest(token), now=service.clock())
     connection = service.configured.exposing(row[0], tenant) if row else None
     if row is None or connection is None or connection.expose is None:
+        raise invalid_token()
+    address = address_of(request)
+    if not await service.origins.admits(connection, address, service.clock()):
+        await report_elsewhere(service, database, connection, row[1], address)
         raise invalid_token()
     request.state.connection = connection.id
     return Grant(tenant, connection, connection.expose, client_id=row[1])

@@ -7,6 +7,7 @@ that the partner may not know of.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 
 from starlette.responses import JSONResponse
 
@@ -64,6 +65,11 @@ def misdirected() -> Refusal:
     return Refusal(
         421, "misdirected_request", "No tenant of this host name is here: check the host name."
     )
+
+
+def too_many(sentence: str, seconds: float) -> Refusal:
+    """429: trying again after so many seconds can help."""
+    return Refusal(429, "too_many_requests", sentence, {"Retry-After": str(ceil(seconds))})
 
 
 def unavailable() -> Refusal:

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from fastapi import Depends
 from starlette.requests import Request
 
 from profile_exchange.config.settings import Settings
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.exposure.configured import Configured
+from profile_exchange.exposure.origins import Origins, Resolve
 from profile_exchange.exposure.refusals import misdirected
+from profile_exchange.exposure.secret_checks import SecretChecks
 from profile_exchange.exposure.stores import Database, Stores
-
-#: Secrets that one worker checks at a time. More would take the processor from the pages.
-SECRETS_AT_ONCE = 2
 
 Clock = Callable[[], datetime]
 
@@ -35,15 +33,17 @@ class Service:
     configured: Configured
     stores: Stores
     clock: Clock = utc_now
-    checking: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(SECRETS_AT_ONCE))
+    origins: Origins = field(default_factory=Origins)
+    secrets: SecretChecks = field(default_factory=SecretChecks)
 
     @classmethod
-    def of(cls, settings: Settings, clock: Clock) -> Service:
+    def of(cls, settings: Settings, clock: Clock, resolve: Resolve) -> Service:
         """The service of an installation."""
         return cls(
             Configured(settings.tenants_dir, settings.connections_dir),
             Stores(settings.secrets_dir),
             clock,
+            Origins(resolve),
         )
 
 

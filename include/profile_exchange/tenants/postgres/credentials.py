@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,7 +19,7 @@ from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.store.database import engine_for, store_errors
-from profile_exchange.store.tables import access_token, credential
+from profile_exchange.store.tables import access_token, credential, sign_in
 
 KEY_BYTES = 16
 SECRET_BYTES = 32
@@ -29,6 +30,22 @@ MAX_SECRET_CHARACTERS = 256
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 #: What an unknown key is checked against, so that it takes as long as a known one.
 _NOBODY = _hasher.hash(secrets.token_urlsafe(SECRET_BYTES))
+
+
+class Outcome(StrEnum):
+    """What became of somebody who showed good credentials, as ``exchange.sign_in`` has it."""
+
+    GRANTED = "granted"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class UsedElsewhere:
+    """An address from which a connection's credentials were refused, as often as was noted."""
+
+    address: str
+    times: int
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,21 @@ def list_credentials(url: str, connection_id: str) -> Sequence[Credential]:
     )
     with store_errors(url), engine_for(url).connect() as database:
         return [_credential(row) for row in database.execute(query)]
+
+
+def used_elsewhere(url: str, connection_id: str, limit: int = 10) -> Sequence[UsedElsewhere]:
+    """From where a connection's credentials were used and refused, the last one first."""
+    last = func.max(sign_in.c.at)
+    query = (
+        select(sign_in.c.address, func.count(), last)
+        .where(sign_in.c.connection == connection_id)
+        .where(sign_in.c.outcome == Outcome.ELSEWHERE.value)
+        .group_by(sign_in.c.address)
+        .order_by(last.desc(), sign_in.c.address)
+        .limit(limit)
+    )
+    with store_errors(url), engine_for(url).connect() as database:
+        return [UsedElsewhere(*row) for row in database.execute(query)]
 
 
 def revoke(url: str, connection_id: str, key: str, *, now: datetime) -> None:

@@ -18,6 +18,8 @@ RUN_BY = {
     "check": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "check"'),
     "show": ("tests/cli/test_configured_commands.py", r'exchange\("show"'),
     "history": ("tests/cli/test_configured_commands.py", r'exchange\("history"'),
+    "quarantine": ("tests/cli/test_quarantine_command.py", r'exchange\("quarantine"'),
+    "connections": ("tests/cli/test_connections_command.py", r'exchange\("connections"'),
     "validate": ("tests/cli/test_configured_commands.py", r'exchange\("validate"'),
     "load": ("tests/tenants/test_loading_command.py", r'\["load"'),
     "credentials": ("tests/exposure/test_credentials.py", r"cli\.credentials import app"),

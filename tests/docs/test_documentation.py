@@ -20,6 +20,7 @@ from profile_exchange.config.yaml_source import read_yaml
 DOCUMENTS = sorted(
     [PROJECT_ROOT / "README.md", PROJECT_ROOT / "CHANGELOG.md", *PROJECT_ROOT.glob("docs/**/*.md")]
 )
+GROUPS = {"connections", "credentials", "quarantine"}
 README = (PROJECT_ROOT / "README.md").read_text()
 COMMAND = re.compile(r"(?<![\w/.-])exchange ([a-z]+)((?: [a-z]+)?)((?: --?[a-z-]+)*)")
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
@@ -51,7 +52,7 @@ def test_the_schedules_in_the_readme_can_be_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_and_option_in_a_document_exists(document: Path) -> None:
     for name, sub, options in commands_in(document.read_text()):
-        words = [name, sub] if name == "credentials" and sub else [name]
+        words = [name, sub] if name in GROUPS and sub else [name]
         shown = help_of(*words)
         assert shown.returncode == 0, f"{document.name}: exchange {' '.join(words)}"
         for option in options.split():

@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check:check", "Say what the other tenant exposes, and what is missing."),
     "show": ("show:show", "Show a connection as it is configured, and when it runs next."),
     "history": ("history:history", "Show what a connection's runs did."),
+    "quarantine": ("quarantine:app", "Profiles that were rejected, and taking them again."),
+    "connections": ("connections:app", "List the connections, and print their files' schema."),
     "validate": ("validate:validate", "Find every mistake in the YAML files."),
     "load": ("load:load", "Load a file of profiles into a hosted tenant, all of it or nothing."),
     "credentials": ("credentials:app", "Consumer keys and secrets of those that read our tenants."),

@@ -33,6 +33,7 @@ from profile_exchange.domain.connection import (
     ExposeGoal,
     IdentifierPair,
     ImportGoal,
+    Keep,
     Limits,
     Partner,
     PropertyMapping,
@@ -48,26 +49,37 @@ class PartnerSpec(Spec):
     """The other tenant."""
 
     name: Name
+    """What people call the other tenant."""
     host: HostName
+    """Its host name, which the credentials have to be for."""
 
 
 class IdentifierPairSpec(Spec):
     """Two unique identifiers that have to agree."""
 
     theirs: ObjectId
+    """A unique identifier that the other tenant exposes."""
     ours: ObjectId
+    """The unique identifier of ours that has to hold the same value."""
 
 
 class MappingSpec(Spec):
     """Their property into ours."""
 
     source: ObjectId = Field(alias="from")
+    """The property of theirs that is taken."""
     target: ObjectId = Field(alias="to")
+    """The property of ours that is written; it is created if there is none."""
     strategy: Strategy = Strategy.SET
+    """How what comes meets what is there; SUM may be spelled INCREMENT."""
     restriction: Restriction = Restriction.ALL_PROFILES
+    """Whether profiles that exist, new ones, or all of them are written to."""
     overwrite: bool = False
+    """Whether to write to a property that holds values this connection did not write."""
 
-    @field_validator("strategy", mode="before")
+    @field_validator(
+        "strategy", mode="before", json_schema_input_type=Strategy | Literal["INCREMENT"]
+    )
     @classmethod
     def _both_spellings_of_sum(cls, value: Any) -> Any:
         return Strategy.SUM if value == "INCREMENT" else value
@@ -77,14 +89,18 @@ class ExpectationSpec(Spec):
     """One expectation as Great Expectations writes it down."""
 
     type: str
+    """The expectation's name, such as expect_column_values_to_not_be_null."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Its arguments; columns are properties of theirs."""
 
 
 class LimitsSpec(Spec):
     """What stops a run before it writes."""
 
     max_rejected_share: Share = 0.05
+    """A larger share of rejected profiles stops the run, as a fraction of 1."""
     max_drop_share: Share = 0.5
+    """A larger drop of received profiles since the last run stops the run."""
 
 
 def _all_or_some(value: object) -> str:
@@ -98,6 +114,15 @@ Segments = Annotated[
 ]
 
 
+class KeepSpec(Spec):
+    """How long a run's traces are kept."""
+
+    quarantine_days: Days = Keep.quarantine_days
+    """Days after which a rejected profile is forgotten."""
+    fate_days: Days = Keep.fate_days
+    """Days after which it is forgotten what became of each profile of a run; counts stay."""
+
+
 class ImportSpec(Spec):
     """What this tenant takes from the other."""
 
@@ -105,12 +130,24 @@ class ImportSpec(Spec):
         description="Id of the Airflow connection that holds host name, key and secret."
     )
     segments: Segments = "all"
+    """The segments that are taken: a list of ids, or all that are exposed."""
     links: list[list[IdentifierPairSpec]] = Field(default_factory=list)
+    """How profiles are matched: the first alternative that finds exactly one of ours decides.
+
+    Without any, by the profile's id.
+    """
     unmatched: Unmatched = Unmatched.SKIP
+    """What to do with a profile that is none of ours."""
     mappings: list[MappingSpec] = Field(min_length=1)
+    """Which property of theirs goes where."""
     expectations: list[ExpectationSpec] = Field(default_factory=list)
+    """What has to hold, in the vocabulary of Great Expectations."""
     limits: LimitsSpec = Field(default_factory=LimitsSpec)
+    """What stops a run before anything is written."""
+    keep: KeepSpec = Field(default_factory=KeepSpec)
+    """How long a run's traces are kept."""
     pull: Pull = Pull.COMPLETE
+    """Whether a run asks for every profile, or for those that changed since the last one."""
     complete_every_days: Days | None = Field(
         default=None, description="How often pull: changed pulls everything; 7 unless given."
     )
@@ -119,7 +156,11 @@ class ImportSpec(Spec):
         description="Their objectives and which of ours each is, for profiles that are created.",
     )
 
-    @field_validator("links", mode="before")
+    @field_validator(
+        "links",
+        mode="before",
+        json_schema_input_type=list[IdentifierPairSpec | list[IdentifierPairSpec]],
+    )
     @classmethod
     def _a_pair_alone_is_a_link(cls, value: Any) -> Any:
         if not isinstance(value, list):
@@ -138,6 +179,7 @@ class ImportSpec(Spec):
             mappings=tuple(PropertyMapping(**dict(mapping)) for mapping in self.mappings),
             expectations=tuple(ConfiguredExpectation(e.type, e.kwargs) for e in self.expectations),
             limits=Limits(**dict(self.limits)),
+            keep=Keep(**dict(self.keep)),
             objective_map=dict(self.objective_map),
             pull=self.pull,
             complete_every_days=self.complete_every_days,
@@ -148,9 +190,15 @@ class ExposeSpec(Spec):
     """What the other tenant may read."""
 
     identifiers: list[ObjectId] = Field(default_factory=list)
+    """Unique identifiers that the other tenant may read and match on."""
     segments: list[ObjectId] = Field(min_length=1)
+    """Segments whose profiles may be read."""
     properties: list[ObjectId] = Field(default_factory=list)
-    networks: list[Annotated[Network, BeforeValidator(network)]] = Field(default_factory=list)
+    """Profile properties that may be read."""
+    networks: list[Annotated[Network, BeforeValidator(network, json_schema_input_type=str)]] = (
+        Field(default_factory=list)
+    )
+    """From which addresses; without any, from where the partner's host name leads."""
 
     def to_domain(self) -> ExposeGoal:
         """The expose goal without its YAML."""
@@ -166,17 +214,32 @@ class ConnectionSpec(Spec):
     """One tenant's configuration for exchanging with one other tenant."""
 
     title: Name
+    """What people call the connection."""
     tenant: Slug
+    """The tenant whose connection this is: its file's name."""
     partner: PartnerSpec
+    """The other tenant."""
     description: str = ""
+    """What the connection is for."""
     labels: list[Label] = Field(default_factory=list)
+    """Words to find it by."""
     favorite: bool = False
+    """Whether it is among the favorites."""
     enabled: bool = True
+    """Whether it runs, and whether its partner may read."""
     schedule: ScheduleSpec | None = None
+    """When it runs by itself; without one it runs when it is asked to."""
     objectives: list[ObjectId] = Field(default_factory=list)
+    """Our objectives: only profiles that consented to one of them are processed.
+
+    Without any, all are.
+    """
     consent: ConsentRule = ConsentRule.EXPLICIT
+    """Whether an objective that needs no consent where the visitor lives counts as consented."""
     expose: ExposeSpec | None = None
+    """What the other tenant may read."""
     importing: ImportSpec | None = Field(default=None, alias="import")
+    """What this tenant takes from the other."""
 
     @model_validator(mode="after")
     def _has_a_goal(self) -> ConnectionSpec:

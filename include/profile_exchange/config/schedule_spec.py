@@ -60,24 +60,38 @@ def _weekday_of_month(value: Any) -> tuple[Which, Weekday]:
     return Which(which), _weekday(day.strip())
 
 
-TimeOfDay = Annotated[time, BeforeValidator(_time)]
-DayOfWeek = Annotated[Weekday, BeforeValidator(_weekday)]
+_TimeAsWritten = Annotated[str, Field(pattern="^([01]?[0-9]|2[0-3]):[0-5][0-9]$")]
+_WeekdayOfMonthAsWritten = Annotated[str, Field(pattern=f"^({'|'.join(Which)}) +[A-Za-z]+$")]
+
+TimeOfDay = Annotated[time, BeforeValidator(_time, json_schema_input_type=_TimeAsWritten)]
+DayOfWeek = Annotated[Weekday, BeforeValidator(_weekday, json_schema_input_type=Weekday | str)]
+WeekdayOfMonth = Annotated[
+    tuple[Which, Weekday],
+    BeforeValidator(_weekday_of_month, json_schema_input_type=_WeekdayOfMonthAsWritten),
+]
 
 
 class ScheduleSpec(Spec):
     """When the connection runs by itself: one of `KINDS`, in a time zone."""
 
     times_per_day: Annotated[int, Field(ge=1, le=MOST_TIMES_PER_DAY, strict=True)] | None = None
+    """How often a day, at even distances."""
     start: TimeOfDay | None = None
+    """When the first of several runs a day is, such as 06:30."""
     days_of_week: Annotated[list[DayOfWeek], Field(min_length=1)] | None = None
+    """On these days of the week."""
     day_of_month: Annotated[int, Field(ge=1, le=31, strict=True)] | Literal["last"] | None = None
-    weekday_of_month: (
-        Annotated[tuple[Which, Weekday], BeforeValidator(_weekday_of_month)] | None
-    ) = None
+    """On this day of the month, or the last."""
+    weekday_of_month: WeekdayOfMonth | None = None
+    """On one weekday of the month, such as second TUE."""
     time: TimeOfDay | None = None
+    """At this time of day, such as 06:30; else at midnight."""
     cron: Annotated[str, AfterValidator(cron_expression)] | None = None
+    """By a cron expression of five fields."""
     timezone: Annotated[str, AfterValidator(time_zone)] = "UTC"
+    """The time zone in which times are meant, such as Europe/Amsterdam."""
     while_running: WhileRunning = WhileRunning.WAIT
+    """What happens to a run that is due while another one is at work."""
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> ScheduleSpec:

@@ -64,9 +64,12 @@ Days = Annotated[int, Field(ge=1, le=366, strict=True)]
 
 
 class Spec(BaseModel):
-    """A frozen model of a piece of YAML; a key that it does not know is an error."""
+    """A frozen model of a piece of YAML; a key that it does not know is an error.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    What stands below a key as a docstring is its description in the JSON Schema.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 SpecT = TypeVar("SpecT", bound=Spec)

@@ -123,6 +123,14 @@ class Limits:
     max_drop_share: float = 0.5
 
 
+@dataclass(frozen=True)
+class Keep:
+    """How many days the traces of a run are kept: who was rejected, and what became of whom."""
+
+    quarantine_days: int = 30
+    fate_days: int = 14
+
+
 @dataclass(frozen=True, slots=True)
 class ImportGoal:
     """What this tenant takes from the other. ``segments=None`` means all that are exposed.
@@ -138,6 +146,7 @@ class ImportGoal:
     mappings: tuple[PropertyMapping, ...] = ()
     expectations: tuple[ConfiguredExpectation, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    keep: Keep = field(default_factory=Keep)
     objective_map: Mapping[str, str] = field(default_factory=dict)
     pull: Pull = Pull.COMPLETE
     complete_every_days: int | None = None

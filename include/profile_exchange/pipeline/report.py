@@ -12,6 +12,7 @@ from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import FateCounts
 from profile_exchange.pipeline.gate import received_profiles
 from profile_exchange.pipeline.quarantining import conclude
+from profile_exchange.pipeline.retention import purge
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.scope import move_watermark
 from profile_exchange.pipeline.settling import counts_by_fate
@@ -64,6 +65,7 @@ def report(run: Run, now: datetime) -> Report:
         move_watermark(database, run)
         remember_waiting(database, run, now)
         conclude(database, run, now)
+        purge(database, run, now)
         run.staging.drop_profiles(database)
         return done
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import ColumnElement, Engine, func, insert, select, update
 from sqlalchemy import Connection as Database
-from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert_into
 
 from profile_exchange.domain.connection import Connection, ImportGoal
@@ -133,9 +133,13 @@ def _with_staging(database: Database, connection_id: str) -> list[int]:
     """Runs of a connection whose staging tables may exist."""
     query = select(tables.run.c.seq).where(
         tables.run.c.connection == connection_id,
-        func.to_regclass(func.concat("exchange.staged_", tables.run.c.seq)).is_not(None),
+        _staging_exists(),
     )
     return [int(seq) for seq in database.execute(query).scalars()]
+
+
+def _staging_exists() -> ColumnElement[bool]:
+    return func.to_regclass(func.concat("exchange.staged_", tables.run.c.seq)).is_not(None)
 
 
 def _lock_pen(database: Database, connection_id: str, now: datetime) -> None:
@@ -178,7 +182,8 @@ def at_work(run: Run) -> Iterator[Database]:
 
 def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
     """The run that authenticate opened. Raises `FatalError` when there is none."""
-    query = select(tables.run.c.seq, tables.run.c.state, tables.run.c.plan).where(
+    there = _staging_exists().label("there")
+    query = select(tables.run.c.seq, tables.run.c.state, tables.run.c.plan, there).where(
         tables.run.c.connection == connection.id, tables.run.c.run_id == run_id
     )
     query = query.order_by(tables.run.c.seq.desc()).limit(1)
@@ -188,6 +193,11 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
         raise FatalError(
             f"Run {run_id} of {connection.id} is not known to the profile store: "
             "clear its task authenticate, or trigger a new run."
+        )
+    if found.state == FAILED and not found.there:
+        raise RunOvertaken(
+            f"What run {run_id} of {connection.id} pulled is not kept any more: a newer run has "
+            "started, or it failed too long ago. Trigger a new run."
         )
     return Run(
         connection=connection,

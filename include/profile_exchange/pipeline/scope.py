@@ -34,7 +34,7 @@ OVERLAP = timedelta(hours=1)
 PUNCTUALITY = timedelta(hours=1)
 
 #: What may change in an import goal without changing what an unchanged profile would come to.
-_NO_MATTER = frozenset({"credentials", "limits", "pull", "complete_every_days", "approval"})
+_NO_MATTER = frozenset({"credentials", "keep", "limits", "pull", "complete_every_days", "approval"})
 
 
 def segment_changes(

@@ -46,12 +46,13 @@ COLUMN_OF = {
 
 @dataclass(frozen=True)
 class Staging:
-    """The four staging tables of one run."""
+    """The four staging tables of one run, and the one that validation makes and drops."""
 
     staged: Table
     matched: Table
     mapped: Table
     fate: Table
+    values: Table
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -65,12 +66,12 @@ class Staging:
 
     def drop(self, connection: Connection) -> None:
         """Drop the tables that exist."""
-        for table in self.tables:
-            connection.execute(DropTable(table, if_exists=True))
+        self.drop_profiles(connection)
+        connection.execute(DropTable(self.fate, if_exists=True))
 
     def drop_profiles(self, connection: Connection) -> None:
         """Drop all but the fates: the other tenant's data goes, what became of it stays."""
-        for table in (self.staged, self.matched, self.mapped):
+        for table in (self.staged, self.matched, self.mapped, self.values):
             connection.execute(DropTable(table, if_exists=True))
 
 
@@ -122,6 +123,8 @@ def staging(seq: int) -> Staging:
             Column("fate", Text, nullable=False),
             Column("reason", Text, nullable=False),
         ),
+        # Its columns are the validate step's; left behind by a crash, it goes with the others.
+        values=Table(f"values_{seq:d}", metadata),
     )
 
 

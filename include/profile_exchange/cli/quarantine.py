@@ -1,0 +1,152 @@
+"""``exchange quarantine``: profiles that were rejected, and taking them again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from profile_exchange.cli.configured import importing, store_url_of
+from profile_exchange.config.messages import nearest
+from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.quarantine import REASONS
+from profile_exchange.tenants.postgres import quarantined
+from profile_exchange.tenants.postgres.quarantined import Entry, ReasonCount, Wanted
+
+app = typer.Typer(help="Profiles that were rejected, and taking them again.", no_args_is_help=True)
+
+ConnectionId = Annotated[
+    str, typer.Argument(metavar="CONNECTION", help="Id of a connection with an import goal.")
+]
+RunId = Annotated[
+    str | None, typer.Option("--run", help="All that this run rejected, repaired since or not.")
+]
+ReasonName = Annotated[
+    str | None, typer.Option("--reason", help=f"One of {', '.join(REASONS)}.", metavar="REASON")
+]
+
+
+@app.command("list")
+def list_(
+    connection: ConnectionId,
+    *,
+    run: RunId = None,
+    reason: ReasonName = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Entries to show.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show why profiles are in quarantine, and the newest of them.
+
+    A fingerprint tells which values are the same, not what they are.
+    """
+    found = importing(connection)
+    url, wanted = store_url_of(found), Wanted(run, _reason(reason))
+    counts = quarantined.reasons(url, found.id, wanted)
+    entries = quarantined.newest(url, found.id, wanted, limit)
+    if as_json:
+        shown = {"reasons": [asdict(count) for count in counts], "entries": _objects(entries)}
+        typer.echo(json.dumps(shown))
+        return
+    console = Console(highlight=False)
+    if not entries:
+        console.print("Nothing is in quarantine.", markup=False)
+        return
+    console.print(_reasons_table(counts))
+    console.print(_entries_table(entries))
+
+
+@app.command()
+def export(
+    connection: ConnectionId,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .csv, .jsonl or .parquet file to write.")
+    ],
+    *,
+    run: RunId = None,
+    reason: ReasonName = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="csv, jsonl or parquet; else the file's ending.")
+    ] = None,
+) -> None:
+    """Write the quarantine to a file: everything that `list` shows, and no values."""
+    from profile_exchange.cli.quarantine_export import write
+
+    found = importing(connection)
+    blocks = quarantined.in_blocks(store_url_of(found), found.id, Wanted(run, _reason(reason)))
+    number = write((_objects(block) for block in blocks), file, form)
+    typer.echo(f"{number:,} entries written to {file}.")
+
+
+@app.command()
+def replay(
+    connection: ConnectionId,
+    profile: Annotated[
+        list[UUID] | None, typer.Option("--profile", help="A profile's id; may be repeated.")
+    ] = None,
+    *,
+    run: Annotated[str | None, typer.Option("--run", help="Those that this run rejected.")] = None,
+    reason: ReasonName = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything that is in quarantine.")
+    ] = False,
+) -> None:
+    """Have the next run take profiles again, once they or the expectations are repaired.
+
+    A run that pulls everything takes them anyway; one that pulls what changed receives them
+    too then. Those that are not rejected again leave the quarantine.
+    """
+    wanted = Wanted(run, _reason(reason), tuple(profile or ()))
+    if everything == (wanted != Wanted()):
+        raise ConfigurationError("Say which: --all, or --reason, --run or --profile.")
+    found = importing(connection)
+    number = quarantined.ask_replay(store_url_of(found), found.id, wanted, datetime.now(UTC))
+    typer.echo(f"{number:,} profiles of the quarantine will be taken again at the next run.")
+
+
+def _reason(name: str | None) -> Reason | None:
+    if name is None:
+        return None
+    if name in REASONS:
+        return Reason(name)
+    near = nearest(name, [reason.value for reason in REASONS])
+    raise ConfigurationError(f"No profile is rejected for {name!r}.{near}")
+
+
+def _objects(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [
+        {**asdict(entry), "quarantined_at": entry.quarantined_at.isoformat()} for entry in entries
+    ]
+
+
+def _reasons_table(counts: Sequence[ReasonCount]) -> Table:
+    table = Table(title="Why", title_justify="left")
+    table.add_column("Reason")
+    table.add_column("Property")
+    table.add_column("Rule")
+    table.add_column("Profiles", justify="right")
+    for count in counts:
+        table.add_row(count.reason, count.property_id, count.rule, f"{count.profiles:,}")
+    return table
+
+
+def _entries_table(entries: Sequence[Entry]) -> Table:
+    table = Table(title="Newest", title_justify="left")
+    table.add_column("Profile", no_wrap=True)
+    for heading in ("Run", "Property", "Rule", "Fingerprint", "State"):
+        table.add_column(heading)
+    for entry in entries:
+        state = entry.outcome or ("taken again next" if entry.replay else "in quarantine")
+        table.add_row(
+            *(entry.profile_id, entry.run_id, entry.property_id, entry.rule),
+            *(entry.fingerprint, state),
+        )
+    return table

@@ -1,0 +1,182 @@
+"""``exchange quarantine``: why profiles were rejected, and taking them again."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import insert, select
+from typer.testing import CliRunner, Result
+
+from profile_exchange.cli.main import app
+from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import quarantine, replay, run
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+LATER = datetime(2026, 1, 3, 12, tzinfo=UTC)
+
+
+def profile(number: int) -> str:
+    return str(uuid.UUID(int=number))
+
+
+def rejected(number: int, seq: int, reason: str = "expectation", **more: Any) -> dict[str, Any]:
+    return {
+        "run_seq": seq,
+        "profile_id": profile(number),
+        "property_id": "sports",
+        "rule": f"rule of {reason}",
+        "reason": reason,
+        "fingerprint": "0123456789abcdef",
+        "quarantined_at": NOON,
+        "outcome": None,
+        **more,
+    }
+
+
+@pytest.fixture(autouse=True)
+def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name in ("connections", "tenants"):
+        monkeypatch.setenv(f"EXCHANGE_{name.upper()}_DIR", str(PROJECT_ROOT / "include" / name))
+    monkeypatch.setenv("EXCHANGE_SECRET_HARBOR_GOODS_STORE", store_url)
+    with engine_for(store_url).begin() as database:
+        for connection, run_id, at in (
+            ("taylor-times", "r1", NOON),
+            ("taylor-times", "r2", LATER),
+            ("another", "r1", NOON),
+        ):
+            told = {"connection": connection, "run_id": run_id, "state": "succeeded"}
+            database.execute(insert(run).values(started_at=at, **told))
+        rows = [
+            rejected(1, 1, outcome="repaired"),
+            rejected(2, 1, outcome="rejected_again"),
+            rejected(2, 2),
+            rejected(3, 2),
+            rejected(4, 2, "value_type"),
+            rejected(5, 3),
+        ]
+        database.execute(insert(quarantine), rows)
+    return store_url
+
+
+def exchange(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "220", "NO_COLOR": "1"})
+
+
+def listed(*options: str) -> Any:
+    done = exchange("quarantine", "list", "taylor-times", "--json", *options)
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_list_counts_reasons_and_shows_who_is_in_quarantine_now() -> None:
+    found = listed()
+    assert [(each["reason"], each["profiles"]) for each in found["reasons"]] == [
+        ("expectation", 2),
+        ("value_type", 1),
+    ]
+    assert [each["profile_id"] for each in found["entries"]] == [profile(n) for n in (2, 3, 4)]
+    assert {each["outcome"] for each in found["entries"]} == {""}
+
+
+def test_the_list_of_a_run_shows_what_became_of_those_it_rejected() -> None:
+    entries = listed("--run", "r1")["entries"]
+    assert [(e["profile_id"], e["outcome"]) for e in entries] == [
+        (profile(1), "repaired"),
+        (profile(2), "rejected_again"),
+    ]
+
+
+def test_the_list_can_be_narrowed() -> None:
+    assert [e["profile_id"] for e in listed("--reason", "value_type")["entries"]] == [profile(4)]
+    assert len(listed("--limit", "1")["entries"]) == 1
+
+
+def test_the_list_is_a_table_for_people() -> None:
+    done = exchange("quarantine", "list", "taylor-times")
+    for word in (profile(2), "rule of value_type", "0123456789abcdef", "in quarantine"):
+        assert word in done.stdout
+    assert profile(1) not in done.stdout
+    assert profile(5) not in done.stdout
+
+
+def test_a_reason_that_there_is_not_suggests_the_nearest() -> None:
+    done = exchange("quarantine", "list", "taylor-times", "--reason", "value_typ")
+    assert done.exit_code == 2
+    assert "Did you mean 'value_type'?" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_what_is_exported_is_what_is_listed(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profile_exchange.tenants.postgres.quarantined.ROWS_AT_ONCE", 2)
+    file = tmp_path / f"quarantine.{ending}"
+    done = exchange("quarantine", "export", "taylor-times", str(file))
+    assert (done.exit_code, done.stdout) == (0, f"3 entries written to {file}.\n")
+    match ending:
+        case "csv":
+            frame = pd.read_csv(file, keep_default_na=False)
+        case "jsonl":
+            frame = pd.read_json(file, lines=True)
+        case _:
+            frame = pd.read_parquet(file)
+    wanted = listed()["entries"]
+    assert list(frame.columns) == list(wanted[0])
+    for name in ("profile_id", "run_id", "property_id", "reason", "rule", "replay"):
+        assert list(frame[name]) == [each[name] for each in wanted]
+    assert set(pd.to_datetime(frame["quarantined_at"], utc=True)) == {pd.Timestamp(NOON)}
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_an_export_of_nothing_has_its_columns(tmp_path: Path) -> None:
+    file = tmp_path / "none.txt"
+    options = ("--reason", "value_limit", "--format", "csv")
+    assert exchange("quarantine", "export", "taylor-times", str(file), *options).exit_code == 0
+    assert file.read_text().startswith("profile_id,run_id,")
+
+
+@pytest.mark.parametrize("name", ["quarantine.xlsx", "no-folder/quarantine.csv"])
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, name: str) -> None:
+    done = exchange("quarantine", "export", "taylor-times", str(tmp_path / name))
+    assert done.exit_code == 2
+    assert "one of csv, jsonl, parquet" in done.stderr or "no such file" in done.stderr
+
+
+def asked(store: str) -> list[str]:
+    with engine_for(store).connect() as database:
+        rows = database.execute(select(replay.c.profile_id).order_by(replay.c.profile_id))
+        return [str(each) for each in rows.scalars()]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--all"], [2, 3, 4]),
+        (["--reason", "expectation"], [2, 3]),
+        (["--profile", profile(3), "--profile", profile(5)], [3]),
+        (["--run", "r1"], []),
+    ],
+)
+def test_replay_asks_for_those_in_quarantine(
+    store: str, options: list[str], expected: list[int]
+) -> None:
+    for _ in range(2):
+        done = exchange("quarantine", "replay", "taylor-times", *options)
+        assert done.exit_code == 0
+        assert done.stdout.startswith(f"{len(expected)} profiles")
+    assert asked(store) == [profile(number) for number in expected]
+    assert [e["profile_id"] for e in listed()["entries"] if e["replay"]] == asked(store)
+
+
+@pytest.mark.parametrize("options", [[], ["--all", "--reason", "expectation"]])
+def test_replay_wants_to_be_told_what(store: str, options: list[str]) -> None:
+    done = exchange("quarantine", "replay", "taylor-times", *options)
+    assert done.exit_code == 2
+    assert asked(store) == []

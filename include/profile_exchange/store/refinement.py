@@ -113,10 +113,19 @@ class Refiner:
             case NumberInRange(_, lowest, highest):
                 return _any_value(values, lambda value: _between(number(value), lowest, highest))
             case MomentInRange(_, earliest, latest):
-                return _any_value(values, lambda value: _between(moment(value), earliest, latest))
+                return self._in_time(refinement.property, earliest, latest)
             case MomentAround():
-                first, last = self._around(refinement)
-                return _any_value(values, lambda value: _between(moment(value), first, last))
+                return self._in_time(refinement.property, *self._around(refinement))
+
+    def _in_time(self, property_id: str, first: Bound, last: Bound) -> Condition:
+        """Whether a property has a value that is a moment between two others."""
+        match property_id:
+            case str(name) if name == CREATION_DATE:
+                return _between(_whole_milliseconds(self.profiles.c.created_at), first, last)
+            case str(name) if name == LAST_MODIFIED_DATE:
+                return _between(_whole_milliseconds(self.profiles.c.modified_at), first, last)
+        values = property_values(self.profiles, property_id)
+        return _any_value(values, lambda value: _between(moment(value), first, last))
 
     def _around(self, refinement: MomentAround) -> tuple[Bound, Bound]:
         now = moment_at(
@@ -160,6 +169,12 @@ def property_values(profiles: FromClause, property_id: str) -> ColumnElement[Any
             return _list_of(profiles.c.privacy_legislation)
         case _:
             return profiles.c.properties.op("->", return_type=JSONB())(literal(property_id, Text))
+
+
+def _whole_milliseconds(time: ColumnElement[datetime]) -> ColumnElement[Any]:
+    """A column's moment as its property says it, without a text in between."""
+    milliseconds = cast(func.floor(func.extract("epoch", time) * 1000), BigInteger)
+    return milliseconds * literal(1000, BigInteger)
 
 
 def _list_of(value: ColumnElement[str]) -> ColumnElement[Any]:

@@ -108,6 +108,8 @@ class Installation:
     folder: Path
     store: str
     clock: Clock = field(default_factory=Clock)
+    #: Settings of the API's load that are not the usual ones.
+    limits: dict[str, Any] = field(default_factory=dict)
     #: What the domain name system knows.
     addresses: dict[str, set[str]] = field(default_factory=dict)
 
@@ -123,6 +125,7 @@ class Installation:
             tenants_dir=self.folder / "tenants",
             connections_dir=self.folder / "connections",
             secrets_dir=self.folder / "secrets",
+            **self.limits,
         )
 
     @property

@@ -71,6 +71,16 @@ class Settings(BaseSettings):
     pull_deadline: float = Field(
         default=3 * 3600.0, gt=0, description="Seconds that pulling one part may take in all."
     )
+    requests_per_second: float = Field(
+        default=200.0,
+        gt=0,
+        description="Requests a second that a worker of the exposure API answers a connection.",
+    )
+    requests_at_once: int = Field(
+        default=32,
+        ge=1,
+        description="Requests of one connection that a worker of the exposure API has under way.",
+    )
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,7 @@ from profile_exchange.config.settings import settings as installed_settings
 from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.exposure import listings, oauth, profiles
 from profile_exchange.exposure.access_log import AccessLog
+from profile_exchange.exposure.bearing import Bearing
 from profile_exchange.exposure.origins import Resolve, addresses_of
 from profile_exchange.exposure.refusals import (
     Refusal,
@@ -62,6 +63,7 @@ def create_app(
         openapi_url=f"{PREFIX}/openapi.json",
     )
     app.state.service = service
+    app.add_middleware(Bearing)
     app.add_middleware(AccessLog)
     app.include_router(_routes())
     _answer_errors(app)

@@ -51,6 +51,7 @@ async def granted(request: Request, service: Serving, tenant: Hosted, database: 
         await report_elsewhere(service, database, connection, row[1], address)
         raise invalid_token()
     request.state.connection = connection.id
+    request.state.leave = service.load.enter(connection.id, service.clock())
     return Grant(tenant, connection, connection.expose, client_id=row[1])
 
 

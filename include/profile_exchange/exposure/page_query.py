@@ -33,6 +33,8 @@ from profile_exchange.tenants.postgres.exposure_role import SENT
 #: Profiles to a row of the answer. One at a time costs more to fetch than to write; all at once
 #: could outgrow what a value may hold.
 PROFILES_A_ROW = 500
+#: A page ends with the profile that makes it as large as this; the next page starts behind it.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 FIRST = bindparam("first", type_=Uuid)
 LAST = bindparam("last", type_=Uuid)
@@ -84,11 +86,19 @@ def _page(query: ProfileQuery) -> CTE:
 
 
 def _leaving(page: CTE) -> CTE:
-    """The profiles of the page without the one that only tells that there are more, numbered."""
-    number = func.row_number().over(order_by=page.c.id).label("number")
-    numbered = select(page, number).subquery("numbered")
-    count = bindparam("count", type_=Integer)
-    return select(numbered).where(numbered.c.number <= count).cte("leaving")
+    """The profiles of the page that leave, numbered: not the one that only tells that there are
+    more, nor what would make the page too large to hold in memory."""
+    number = func.row_number().over(order_by=page.c.id, rows=(None, 0)).label("number")
+    size = func.octet_length(page.c.body)
+    up_to = func.sum(size).over(order_by=page.c.id, rows=(None, 0))
+    before = (up_to - size).label("bytes_before")
+    numbered = select(page, number, before).subquery("numbered")
+    return (
+        select(numbered.c.id, numbered.c.body, numbered.c.number)
+        .where(numbered.c.number <= bindparam("count", type_=Integer))
+        .where(numbered.c.bytes_before < MAX_PAGE_BYTES)
+        .cte("leaving")
+    )
 
 
 def _sent(leaving: CTE) -> CTE:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from profile_exchange.exposure.answers import json_answer
 from profile_exchange.exposure.asked import EXPAND_RANGES, Asked, asked
 from profile_exchange.exposure.authentication import Granted
 from profile_exchange.exposure.cursors import FIRST_PAGE
@@ -37,7 +38,7 @@ async def exposed_profiles(
     found = await open_list(database, grant, segment, asking)
     page = await found.page(database, now)
     request.state.count = page.profiles
-    return Response(_body(_head(request, found, page), page), media_type="application/json")
+    return await json_answer(request, _parts(_head(request, found, page), page))
 
 
 def _head(request: Request, found: ProfileList, page: ProfilePage) -> dict[str, Any]:
@@ -77,6 +78,8 @@ def _href(request: Request, cursor: str, leave_out: Collection[str] = ()) -> str
     return str(request.url.replace(query=urlencode([("cursor", cursor), *kept])))
 
 
-def _body(head: dict[str, Any], page: ProfilePage) -> bytes:
-    opened = json.dumps(head).removesuffix("}").encode()
-    return b'%b,"profiles":[%b]}' % (opened, b",".join(page.json))
+def _parts(head: dict[str, Any], page: ProfilePage) -> list[bytes]:
+    """The page's JSON. The profiles in it are not copied: that is most of it."""
+    opened = json.dumps(head).removesuffix("}").encode() + b',"profiles":['
+    profiles = (part for json in page.json for part in (b",", json))
+    return [opened, *list(profiles)[1:], b"]}"]

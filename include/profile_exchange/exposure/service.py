@@ -13,6 +13,7 @@ from starlette.requests import Request
 from profile_exchange.config.settings import Settings
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.exposure.configured import Configured
+from profile_exchange.exposure.load import Load
 from profile_exchange.exposure.origins import Origins, Resolve
 from profile_exchange.exposure.refusals import misdirected
 from profile_exchange.exposure.secret_checks import SecretChecks
@@ -32,6 +33,7 @@ class Service:
 
     configured: Configured
     stores: Stores
+    load: Load
     clock: Clock = utc_now
     origins: Origins = field(default_factory=Origins)
     secrets: SecretChecks = field(default_factory=SecretChecks)
@@ -42,6 +44,7 @@ class Service:
         return cls(
             Configured(settings.tenants_dir, settings.connections_dir),
             Stores(settings.secrets_dir),
+            Load(settings.requests_per_second, settings.requests_at_once),
             clock,
             Origins(resolve),
         )

@@ -55,7 +55,7 @@ from profile_exchange.store.identifiers import normalised
 from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.refinement import moment
 from profile_exchange.store.staging import analyze
-from profile_exchange.store.tables import profile, profile_identifier
+from profile_exchange.store.tables import profile, profile_identifier, pull_progress
 
 REASONS = (
     Reason.OLDER_DUPLICATE,
@@ -118,9 +118,10 @@ def _propose(database: Database, run: Run) -> Table:
 
 
 def _staged_rows(database: Database, run: Run) -> int:
-    staged = run.staging.staged
-    query = select(func.count()).select_from(staged).where(~settled(run.staging, staged))
-    return int(database.execute(query).scalar_one())
+    """How many rows were pulled, as counted when they came: no need to look at them again."""
+    progress = pull_progress
+    query = select(func.sum(progress.c.received)).where(progress.c.run_seq == run.seq)
+    return int(database.execute(query).scalar_one() or 0)
 
 
 def _drop_repeats(database: Database, run: Run) -> None:

@@ -114,35 +114,6 @@ def upgrade() -> None:
         "run_connection_run_id", "run", ["connection", "run_id"], unique=False, schema="exchange"
     )
     op.create_table(
-        "waiting_profile",
-        sa.Column("connection", sa.Text(), nullable=False),
-        sa.Column("source_id", sa.UUID(), nullable=False),
-        sa.Column("target_id", sa.UUID(), nullable=True),
-        sa.Column("modified", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("connection", "source_id"),
-        schema="exchange",
-    )
-    op.create_table(
-        "waiting_identifier",
-        sa.Column("connection", sa.Text(), nullable=False),
-        sa.Column("source_id", sa.UUID(), nullable=False),
-        sa.Column("theirs", sa.Text(), nullable=False),
-        sa.Column("ours", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("connection", "source_id", "theirs", "ours", "fingerprint"),
-        schema="exchange",
-    )
-    op.create_table(
-        "watermark",
-        sa.Column("connection", sa.Text(), nullable=False),
-        sa.Column("run_seq", sa.BigInteger(), nullable=False),
-        sa.Column("source_time", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("complete_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("connection"),
-        schema="exchange",
-    )
-    op.create_table(
         "signing_key",
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("key", sa.LargeBinary(), nullable=False),
@@ -386,9 +357,6 @@ def downgrade() -> None:
     op.drop_table("profile", schema="tenant")
     op.drop_table("objective", schema="tenant")
     op.drop_table("signing_key", schema="exchange")
-    op.drop_table("watermark", schema="exchange")
-    op.drop_table("waiting_identifier", schema="exchange")
-    op.drop_table("waiting_profile", schema="exchange")
     op.drop_index("run_connection_run_id", table_name="run", schema="exchange")
     op.drop_table("run", schema="exchange")
     op.drop_table("pen", schema="exchange")

@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select
 from profile_exchange.config.connection_spec import ConnectionSpec
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.fates import FateCounts
-from profile_exchange.domain.properties import FilterType, ProfileProperty
+from profile_exchange.domain.properties import DataSensitivity, FilterType, ProfileProperty
 from profile_exchange.pipeline.authenticate import authenticate
 from profile_exchange.pipeline.filter_by_consent import filter_by_consent
 from profile_exchange.pipeline.gate import gate
@@ -64,12 +64,14 @@ class InMemorySource:
     page_size: int = 2
     ranged: bool = True
     time: datetime | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def authenticate(self) -> None:
         """Everybody is let in."""
 
     def segments(self) -> Sequence[ExposedSegment]:
-        return [ExposedSegment(name, name, len(self.profiles)) for name in self.segment_ids]
+        number = len(self.profiles)
+        return [ExposedSegment(key, self.names.get(key, key), number) for key in self.segment_ids]
 
     def properties(self) -> Sequence[ProfileProperty]:
         return self.known
@@ -156,14 +158,25 @@ def _properties(given: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def described(types: Mapping[str, str]) -> list[ProfileProperty]:
-    """Properties from ``{id: type}``; a type with a ``!`` marks a unique identifier."""
-    return [
-        ProfileProperty(
-            id=key, name=key, filter_type=FilterType(kind.rstrip("!")), indexed=kind.endswith("!")
-        )
-        for key, kind in types.items()
-    ]
+def described(types: Mapping[str, str | Mapping[str, Any]]) -> list[ProfileProperty]:
+    """Properties from ``{id: type}``; a type with a ``!`` marks a unique identifier.
+
+    Instead of a type alone: a mapping with ``type``, and any of name, sensitivity and tags.
+    """
+    return [_described(key, told) for key, told in types.items()]
+
+
+def _described(key: str, told: str | Mapping[str, Any]) -> ProfileProperty:
+    more: Mapping[str, Any] = {"type": told} if isinstance(told, str) else told
+    kind = more["type"]
+    return ProfileProperty(
+        id=key,
+        name=more.get("name", key),
+        filter_type=FilterType(kind.rstrip("!")),
+        indexed=kind.endswith("!"),
+        data_sensitivity=DataSensitivity(more.get("sensitivity", "NON_PII")),
+        tags=tuple(more.get("tags", ())),
+    )
 
 
 def at_once(step: Callable[..., Any], *arguments: Any) -> Any:
@@ -182,9 +195,10 @@ class Exchange:
     store_url: str
     goal: Mapping[str, Any]
     theirs: Sequence[Mapping[str, Any]]
-    their_properties: Mapping[str, str]
+    their_properties: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     segment_ids: Sequence[str] = (EVERYBODY,)
+    segment_names: Mapping[str, str] = field(default_factory=dict)
     profiles_per_part: int = 100
     max_parts: int = 16
     page_size: int = 2
@@ -210,7 +224,12 @@ class Exchange:
         types = {"lastmodifieddate": "DATETIME", **self.their_properties}
         known = described({name: kind for name, kind in types.items() if kind != "none"})
         return InMemorySource(
-            self.theirs, known, self.segment_ids, self.page_size, time=self.today + self.ahead
+            self.theirs,
+            known,
+            self.segment_ids,
+            self.page_size,
+            time=self.today + self.ahead,
+            names=self.segment_names,
         )
 
     @property
@@ -315,6 +334,20 @@ def consents(store_url: str) -> dict[uuid.UUID, tuple[list[str], list[str]]]:
     with engine_for(store_url).connect() as database:
         rows = database.execute(select(*columns))
         return {row.id: (row.consented_objectives, row.refused_objectives) for row in rows}
+
+
+def target_properties(store_url: str) -> dict[str, dict[str, Any]]:
+    """What a tenant's store says of each of its properties, in the words of case files."""
+    with engine_for(store_url).connect() as database:
+        return {
+            row.id: {
+                "type": row.filter_type,
+                "name": row.name,
+                "sensitivity": row.data_sensitivity,
+                "tags": row.tags,
+            }
+            for row in database.execute(select(profile_property))
+        }
 
 
 def ours(store_url: str) -> dict[uuid.UUID, dict[str, list[str]]]:

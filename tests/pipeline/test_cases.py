@@ -34,13 +34,15 @@ from tests.pipeline.exchange import (
     ours,
     profile_id,
     replace_ours,
+    target_properties,
 )
 
 CASES = Path(__file__).parents[1] / "cases"
 CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
-KEYS |= {"segments", "then", "ahead"}
+KEYS |= {"segments", "segment_names", "then", "ahead"}
 EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created", "told"}
+EXPECTED |= {"properties", "values"}
 
 TYPES = {
     "theirs": {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT", "visits": "RANGE"},
@@ -115,6 +117,10 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
         assert words in reported.sentence()
     if "counts" in expected:
         assert counts == expected["counts"]
+    for each in reported.properties:
+        if each.property_id in expected.get("values", {}):
+            numbers = [each.written, each.unchanged, each.refused]
+            assert numbers == expected["values"][each.property_id], each.property_id
     _expect_values(exchange.store_url, expected)
 
 
@@ -152,5 +158,9 @@ def _expect_values(store_url: str, expected: Mapping[str, Any]) -> None:
     for name, told in expected.get("created", {}).items():
         found = consents(store_url)[new_profile_id(name)]
         assert found == (told.get("consented", []), told.get("refused", [])), name
+    if described := expected.get("properties"):
+        found = target_properties(store_url)
+        for key, told in described.items():
+            assert {name: found[key][name] for name in told} == told, key
     if "profiles" in expected:
         assert len(held) == expected["profiles"]

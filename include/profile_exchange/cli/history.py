@@ -53,6 +53,7 @@ def _as_object(past: PastRun) -> dict[str, Any]:
         "finished_at": past.finished_at.isoformat() if past.finished_at else None,
         "failure": past.failure or None,
         "counts": past.counts.as_dict() if past.counts else None,
+        "properties": [each.as_dict() for each in past.properties],
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from profile_exchange.cli.fates_table import fates_table
+from profile_exchange.cli.properties_table import properties_table
 from profile_exchange.domain.connection import Connection
 from profile_exchange.installation.airflow_api import RunState
 from profile_exchange.tenants.postgres.run_history import data_exchange, past_run
@@ -17,6 +18,7 @@ def tell_outcome(url: str, connection: Connection, state: RunState, console: Con
     found = past_run(url, connection.id, state.run_id)
     if found and found.counts:
         console.print(fates_table(connection.title, found.counts))
+        console.print(properties_table(found.properties))
     if not state.succeeded:
         failed = ", ".join(dict.fromkeys(t.task for t in state.tasks if t.state == "failed"))
         reason = found.failure if found and found.failure else f"look into the log of {failed}."
@@ -24,7 +26,7 @@ def tell_outcome(url: str, connection: Connection, state: RunState, console: Con
 
 
 def outcome(url: str, connection: Connection, state: RunState) -> dict[str, Any]:
-    """The same as one object: connection, run, state, counts by fate, unique counts."""
+    """The same as one object: connection, run, state, counts by fate and by property, unique."""
     found = past_run(url, connection.id, state.run_id)
     exchanged = data_exchange(url, connection.id)
     return {
@@ -32,5 +34,6 @@ def outcome(url: str, connection: Connection, state: RunState) -> dict[str, Any]
         "run_id": state.run_id,
         "state": state.state,
         "counts": found.counts.as_dict() if found and found.counts else None,
+        "properties": [each.as_dict() for each in found.properties] if found else [],
         "exchange": {"received": exchanged.received, "sent": exchanged.sent},
     }

@@ -30,6 +30,7 @@ def run(
     """Run a connection's import now, through Airflow, and follow it.
 
     Prints what became of the profiles. With --json: connection, run_id, state, counts by fate,
+    properties with the values written, unchanged and refused of each,
     and exchange with the unique profiles received and sent over the connection's life. Exit
     code 0 when the run succeeded, 1 when it failed.
     """

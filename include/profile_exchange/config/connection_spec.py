@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from profile_exchange.config.mapping_spec import MappingSpec
 from profile_exchange.config.networks import network
 from profile_exchange.config.schedule_spec import ScheduleSpec
 from profile_exchange.config.spec import (
@@ -36,10 +37,7 @@ from profile_exchange.domain.connection import (
     Keep,
     Limits,
     Partner,
-    PropertyMapping,
     Pull,
-    Restriction,
-    Strategy,
     Unmatched,
 )
 from profile_exchange.domain.origins import Network
@@ -61,28 +59,6 @@ class IdentifierPairSpec(Spec):
     """A unique identifier that the other tenant exposes."""
     ours: ObjectId
     """The unique identifier of ours that has to hold the same value."""
-
-
-class MappingSpec(Spec):
-    """Their property into ours."""
-
-    source: ObjectId = Field(alias="from")
-    """The property of theirs that is taken."""
-    target: ObjectId = Field(alias="to")
-    """The property of ours that is written; it is created if there is none."""
-    strategy: Strategy = Strategy.SET
-    """How what comes meets what is there; SUM may be spelled INCREMENT."""
-    restriction: Restriction = Restriction.ALL_PROFILES
-    """Whether profiles that exist, new ones, or all of them are written to."""
-    overwrite: bool = False
-    """Whether to write to a property that holds values this connection did not write."""
-
-    @field_validator(
-        "strategy", mode="before", json_schema_input_type=Strategy | Literal["INCREMENT"]
-    )
-    @classmethod
-    def _both_spellings_of_sum(cls, value: Any) -> Any:
-        return Strategy.SUM if value == "INCREMENT" else value
 
 
 class ExpectationSpec(Spec):
@@ -176,7 +152,7 @@ class ImportSpec(Spec):
                 tuple(IdentifierPair(p.theirs, p.ours) for p in link) for link in self.links
             ),
             unmatched=self.unmatched,
-            mappings=tuple(PropertyMapping(**dict(mapping)) for mapping in self.mappings),
+            mappings=tuple(mapping.to_domain() for mapping in self.mappings),
             expectations=tuple(ConfiguredExpectation(e.type, e.kwargs) for e in self.expectations),
             limits=Limits(**dict(self.limits)),
             keep=Keep(**dict(self.keep)),

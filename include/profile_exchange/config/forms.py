@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from profile_exchange.domain.transforms import DATE_FORM
+
 SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 OBJECT_ID = r"^[A-Za-z0-9_.:-]{1,63}$"
 SECRET_NAME = r"^[a-z0-9][a-z0-9-]{0,99}$"  # noqa: S105 -- the form of a name, no secret
@@ -27,6 +29,10 @@ ADVICE = {
     ),
     HOST_NAME: "write the host name alone, such as tenant.example.com: no https://, port or path.",
     HTTP_ADDRESS: "write an address such as http://127.0.0.1:8080, without user and password.",
+    DATE_FORM: (
+        "write a form of YYYY, YY, MM, DD, HH, mm and ss with signs between them, such as "
+        "DD-MM-YYYY."
+    ),
     ONE_LINE: "write it on one line, without tabs.",
 }
 

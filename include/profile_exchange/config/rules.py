@@ -8,10 +8,10 @@ in its file keeps them in its store alone: what is said about them is checked by
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from profile_exchange.config import expectations
+from profile_exchange.config.mapping_rules import within_mappings
 from profile_exchange.config.messages import nearest
 from profile_exchange.config.yaml_source import Finding, KeyPath, shortened
 from profile_exchange.domain.connection import (
@@ -19,7 +19,6 @@ from profile_exchange.domain.connection import (
     ExposeGoal,
     ImportGoal,
     Link,
-    PropertyMapping,
     Pull,
     Strategy,
     Unmatched,
@@ -28,6 +27,8 @@ from profile_exchange.domain.errors import InvalidRefinement
 from profile_exchange.domain.properties import NUMERIC_TYPES, SYSTEM_PROPERTIES, ProfileProperty
 from profile_exchange.domain.refinement_grammar import parse_refinement
 from profile_exchange.domain.tenant import LEGISLATIONS, Objective, Segment, Tenant
+from profile_exchange.domain.transforms import outcomes
+from profile_exchange.domain.values import type_problem
 
 
 def within_connection(connection: Connection) -> Iterator[Finding]:
@@ -127,7 +128,7 @@ def _within_import(goal: ImportGoal) -> Iterator[Finding]:
         yield ("segments",), "name at least one segment, or write all."
     yield from _repeated(("segments",), goal.segments or ())
     yield from _within_links(goal.links)
-    yield from _within_mappings(goal.mappings, goal.links)
+    yield from within_mappings(goal.mappings, goal.links)
     for position, expectation in enumerate(goal.expectations):
         for place, message in expectations.findings(expectation):
             yield ("expectations", position, *place), message
@@ -141,21 +142,6 @@ def _within_links(links: Sequence[Link]) -> Iterator[Finding]:
             yield ("links", position, number), "this pair stands in the link twice; keep one."
     for position in _again([frozenset(link) for link in links]):
         yield ("links", position), "this link stands here twice; keep one."
-
-
-def _within_mappings(
-    mappings: Sequence[PropertyMapping], links: Sequence[Link]
-) -> Iterator[Finding]:
-    linked = {pair.ours for pair in chain.from_iterable(links)}
-    for position in _again([mapping.target for mapping in mappings]):
-        target = mappings[position].target
-        yield ("mappings", position, "to"), f"two mappings write to {target!r}; keep one."
-    for position, mapping in enumerate(mappings):
-        place = ("mappings", position, "to")
-        if mapping.target in SYSTEM_PROPERTIES:
-            yield place, f"{mapping.target} is kept by the tenant itself; name another property."
-        elif mapping.target in linked:
-            yield place, f"profiles are matched on {mapping.target!r}, so no import may change it."
 
 
 def _grant_findings(goal: ExposeGoal, tenant: Tenant) -> Iterator[Finding]:
@@ -199,6 +185,10 @@ def _target_findings(goal: ImportGoal, tenant: Tenant) -> Iterator[Finding]:
             types = ", ".join(sorted(NUMERIC_TYPES))
             message = f"{target.id!r} is {target.filter_type}; only {types} can be summed."
             yield (*place, "strategy"), message
+        known_texts = outcomes(mapping.transforms) if mapping.text is None else (mapping.text,)
+        if target and any(type_problem(text, target.filter_type) for text in known_texts):
+            key = "transforms" if mapping.text is None else "text"
+            yield (*place, key), f"{target.id!r} is {target.filter_type} and cannot hold this text."
 
 
 def _is_linked(goal: ImportGoal, identifier: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from profile_exchange.domain.origins import Network
 from profile_exchange.domain.schedule import Schedule
+from profile_exchange.domain.transforms import Transform
 
 
 class Strategy(StrEnum):
@@ -77,13 +78,27 @@ Link = tuple[IdentifierPair, ...]
 
 @dataclass(frozen=True, slots=True)
 class PropertyMapping:
-    """Their property into ours. Which `Strategy` and to which profiles is the mapping's own."""
+    """Their property into ours. Which `Strategy` and to which profiles is the mapping's own.
 
-    source: str
+    Its source is one of three: the property ``source`` of theirs, a fixed ``text``, or, with
+    ``segments``, the names of the imported segments that a profile is in. ``transforms`` are
+    applied in their order. ``clear_when_absent`` lets an absent value empty the target.
+    """
+
+    source: str | None
     target: str
     strategy: Strategy = Strategy.SET
     restriction: Restriction = Restriction.ALL_PROFILES
     overwrite: bool = False
+    clear_when_absent: bool = False
+    transforms: tuple[Transform, ...] = ()
+    text: str | None = None
+    segments: bool = False
+
+    @property
+    def label(self) -> str:
+        """What its source is called; brackets are in no property's id."""
+        return self.source or ("(segments)" if self.segments else "(text)")
 
     @property
     def key(self) -> str:
@@ -92,8 +107,14 @@ class PropertyMapping:
         No id has a blank in it.
         """
         if self.strategy is Strategy.SUM:
-            return f"{self.target} {self.source}"
+            return f"{self.target} {self.label}"
         return self.target
+
+    def meets(self, other: PropertyMapping) -> bool:
+        """Whether both write to one target of one profile."""
+        both = {self.restriction, other.restriction}
+        apart = both == {Restriction.NEW_PROFILES_ONLY, Restriction.EXISTING_PROFILES_ONLY}
+        return self.target == other.target and not apart
 
 
 #: Arguments of Great Expectations that name a column, or several: here, properties of theirs.
@@ -165,7 +186,7 @@ class ImportGoal:
     def source_properties(self) -> tuple[str, ...]:
         """Their properties that the import needs, without duplicates, in order of first use."""
         linked = (pair.theirs for link in self.links for pair in link)
-        mapped = (mapping.source for mapping in self.mappings)
+        mapped = (mapping.source for mapping in self.mappings if mapping.source)
         expected = (column for each in self.expectations for column in each.columns)
         return tuple(dict.fromkeys([*linked, *mapped, *expected]))
 

@@ -93,3 +93,29 @@ class FateCounts:
     def as_dict(self) -> dict[str, int]:
         """``{"received": n, "superseded": n, ...}`` in the order of the sum."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyCounts:
+    """What one run did to one target property, in profiles.
+
+    ``written`` had its values changed, ``unchanged`` already had what came; ``refused`` are
+    rejected profiles, for what would have come to this property. A profile for which nothing
+    came is in none of them.
+    """
+
+    property_id: str
+    written: int = 0
+    unchanged: int = 0
+    refused: int = 0
+
+    def as_dict(self) -> dict[str, str | int]:
+        """``property_id`` and the numbers."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """The numbers in one line."""
+        return (
+            f"{self.property_id}: written {self.written}, unchanged {self.unchanged}, "
+            f"refused {self.refused}"
+        )

@@ -93,3 +93,10 @@ VALUE_FORMS: dict[FilterType, ValueForm] = {
 
 #: Types whose values are numbers, and can be summed.
 NUMERIC_TYPES = frozenset({FilterType.RANGE, FilterType.DECIMAL, FilterType.CURRENCY})
+
+
+def can_take(target: FilterType, source: FilterType) -> bool:
+    """Whether a property of one type can hold every value of another, but for their length."""
+    if target in {FilterType.DECIMAL, FilterType.CURRENCY}:
+        return source in NUMERIC_TYPES
+    return target in {source, FilterType.SELECT}

@@ -196,6 +196,8 @@ def report(connection_id: str) -> dict[str, Any]:
 
     done = step.report(current_run(connection_id), datetime.now(UTC))
     log.info("%s", done.sentence())
+    for each in done.properties:
+        log.info("%s", each.sentence())
     return {
         "counts": done.counts.as_dict(),
         "unique_received": done.unique_received,

@@ -126,6 +126,7 @@ def _planned(
     names = tuple(segment.id for segment in segments)
     return Plan(
         segments=names,
+        segment_names=tuple(segment.name.strip() or segment.id for segment in segments),
         sources=_needed(connection, known),
         targets=target_types(database, connection, known),
         identifier_types=identifier_types(database, connection),

@@ -32,6 +32,7 @@ from sqlalchemy import (
     cast,
     delete,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -43,7 +44,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert
 from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.sql.dml import Update
 
-from profile_exchange.domain.connection import ImportGoal, PropertyMapping, Strategy
+from profile_exchange.domain.connection import (
+    ImportGoal,
+    PropertyMapping,
+    Restriction,
+    Strategy,
+)
 from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
@@ -68,14 +74,18 @@ def held(
     """What a sum of the mapped profiles of ours holds now: the ledger, its join, its columns."""
     last = tables.contribution.alias()
     same = and_(_is_of(run, mapping, last), last.c.target_id == mapped.c.target_id)
-    return last, same, Held(last.c.amount, last.c.source_id != mapped.c.profile_id)
+    from_another: ColumnElement[bool] = last.c.source_id != mapped.c.profile_id
+    if mapping.restriction is Restriction.NEW_PROFILES_ONLY:
+        # It has nothing to say about a profile that is there, whoever wins it.
+        from_another = false()
+    return last, same, Held(last.c.amount, from_another)
 
 
 def _is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElement[bool]:
     return and_(
         ledger.c.connection == run.connection.id,
         ledger.c.property_id == mapping.target,
-        ledger.c.source_property == mapping.source,
+        ledger.c.source_property == mapping.label,
     )
 
 
@@ -94,7 +104,7 @@ def _changed(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
             literal(run.connection.id),
             literal(mapping.target),
             mapped.c.target_id,
-            literal(mapping.source),
+            literal(mapping.label),
             mapped.c.profile_id,
             amount,
         )

@@ -60,7 +60,7 @@ class PlannedExpectation:
 
 def checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
     """Every source property that is mapped or that an expectation names, in a stable order."""
-    named = [mapping.source for mapping in goal.mappings]
+    named = [mapping.source for mapping in goal.mappings if mapping.source]
     for expectation in goal.expectations:
         named.extend(_columns_in(expectation.kwargs))
     known = [name for name in dict.fromkeys(named) if name in plan.sources]

@@ -9,39 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Numeric,
-    Text,
-    and_,
-    case,
+    Select,
     cast,
     delete,
-    exists,
     func,
     insert,
     null,
-    or_,
     select,
 )
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import JSONB
 
-from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy
+from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.fates import Fate, Reason
-from profile_exchange.domain.identifiers import BLANKS
-from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_FORMS, FilterType
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.pipeline.sources import Sources
 from profile_exchange.store.database import rows_written
-from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.staging import COLUMN_OF, analyze
 from profile_exchange.store.tables import quarantine
-from profile_exchange.store.value_forms import has_form
 
 
 def map_properties(run: Run, now: datetime) -> dict[str, int]:
@@ -58,23 +51,16 @@ def map_properties(run: Run, now: datetime) -> dict[str, int]:
     return {"mapped": mapped, "rejected": rejected}
 
 
-def _source_rows(run: Run) -> Any:
-    """Matched profiles beside the staged row that stands for each."""
-    staged, matched = run.staging.staged, run.staging.matched
-    row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
-    return matched.join(staged, row)
-
-
 def _statement(run: Run) -> Any:
-    matched, mapped = run.staging.matched, run.staging.mapped
+    matched, mapped, sources = run.staging.matched, run.staging.mapped, Sources(run)
     by_strategy = [
-        _gathered(run, [m for m in run.goal.mappings if m.strategy is strategy]).label(column)
+        _gathered(sources, [m for m in run.goal.mappings if m.strategy is strategy]).label(column)
         for strategy, column in COLUMN_OF.items()
     ]
     keys = [matched.c[name] for name in ("profile_id", "segment", "target_id", "is_new")]
     rows = (
         select(*keys, *by_strategy)
-        .select_from(_source_rows(run))
+        .select_from(sources.rows)
         .where(~settled(run.staging, matched))
         # In the order of ids, which is how packages read it and ledgers are indexed.
         .order_by(matched.c.profile_id)
@@ -83,75 +69,49 @@ def _statement(run: Run) -> Any:
     return insert(mapped).from_select(names, rows)
 
 
-def _gathered(run: Run, mappings: Sequence[PropertyMapping]) -> ColumnElement[Any]:
-    """``{target: values}`` of the mappings of one strategy; absent sources are left out."""
+def _gathered(sources: Sources, mappings: Sequence[PropertyMapping]) -> ColumnElement[Any]:
+    """``{key: values}`` of the mappings of one strategy; absent sources are left out."""
     if not mappings:
         return cast(null(), JSONB)
-    return object_of({mapping.key: _restricted(run, mapping) for mapping in mappings})
+    by_key: dict[str, list[PropertyMapping]] = {}
+    for mapping in mappings:
+        by_key.setdefault(mapping.key, []).append(mapping)
+    return object_of({key: _together(sources, some) for key, some in by_key.items()})
 
 
-def _restricted(run: Run, mapping: PropertyMapping) -> ColumnElement[Any]:
-    """The mapping's values, where its restriction lets them through."""
-    is_new = run.staging.matched.c.is_new
-    values = _values(run, mapping)
-    if mapping.restriction is Restriction.NEW_PROFILES_ONLY:
-        return case((is_new, values), else_=None)
-    if mapping.restriction is Restriction.EXISTING_PROFILES_ONLY:
-        return case((~is_new, values), else_=None)
-    return values
+def _together(sources: Sources, mappings: Sequence[PropertyMapping]) -> ColumnElement[Any]:
+    """What several mappings bring to one target: lists all their values, else the first's."""
+    values = [sources.gathered(mapping) for mapping in mappings]
+    if len(values) == 1:
+        return values[0]
+    if mappings[0].strategy not in {Strategy.ADD, Strategy.REMOVE}:
+        return func.coalesce(*values)
+    return reduce(_joined, values)
 
 
-def _values(run: Run, mapping: PropertyMapping) -> ColumnElement[Any]:
-    """The values to write: as they came for texts, trimmed for every other type."""
-    source: ColumnElement[Any] = run.staging.staged.c.properties[mapping.source]
-    if mapping.strategy is Strategy.SUM:
-        return _total(source)
-    if run.plan.targets[mapping.target] is FilterType.SELECT:
-        return source
-    one = func.jsonb_build_array(func.btrim(source.op("->>", return_type=Text())(0), BLANKS))
-    each = values_of(source)
-    all_of_them = select(func.jsonb_agg(func.btrim(each.c.value, BLANKS))).scalar_subquery()
-    # Nearly every property has one value; only the others pay for taking the list apart.
-    return case((func.jsonb_array_length(source) == 1, one), else_=all_of_them)
-
-
-def _total(source: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What a profile contributes to a sum, as a JSON text: JSON numbers would lose digits."""
-    one = cast(func.btrim(source.op("->>", return_type=Text())(0), BLANKS), Numeric)
-    each = values_of(source)
-    total = select(func.sum(cast(func.btrim(each.c.value, BLANKS), Numeric))).scalar_subquery()
-    amount = case((func.jsonb_array_length(source) == 1, one), else_=total)
-    return func.to_jsonb(cast(func.trim_scale(amount), Text))
+def _joined(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Two lists, either of which may be null."""
+    return func.coalesce(one.op("||", return_type=JSONB())(other), one, other)
 
 
 def _reject_wrong_types(database: Database, run: Run, now: datetime) -> int:
     """Quarantine profiles whose value does not fit a target of another type than its source."""
     forget(database, run.seq, Reason.VALUE_TYPE)
+    sources = Sources(run)
     for mapping in run.goal.mappings:
-        target = run.plan.targets[mapping.target]
-        if target in VALUE_FORMS and target != run.plan.sources[mapping.source].filter_type:
-            _quarantine_wrong_type(database, run, mapping, target, now)
+        if sources.has_misfits(mapping):
+            enter(database, _misfits(run, sources, mapping, now))
     mine = entered(run.seq, Reason.VALUE_TYPE)
     wrong = select(quarantine.c.profile_id).distinct().where(mine).subquery("wrong_type")
     return settle(database, run.staging, wrong, Fate.REJECTED, Reason.VALUE_TYPE)
 
 
-def _quarantine_wrong_type(
-    database: Database, run: Run, mapping: PropertyMapping, target: FilterType, now: datetime
-) -> None:
-    matched = run.staging.matched
-    each = values_of(run.staging.staged.c.properties[mapping.source])
-    misfits = select(each.c.value).where(_misfits(func.btrim(each.c.value, BLANKS), target))
-    breach = Breach(Reason.VALUE_TYPE, mapping.source, f"fits {target.value} of {mapping.target}")
-    first = misfits.limit(1).scalar_subquery()
-    rows = entries(run.seq, breach, matched.c.profile_id, first, now)
-    unfit = ~settled(run.staging, matched), exists(misfits)
-    enter(database, rows.select_from(_source_rows(run)).where(*unfit))
-
-
-def _misfits(text: ColumnElement[str], target: FilterType) -> ColumnElement[bool]:
-    fits = has_form(text, target)
-    if target is not FilterType.RANGE:
-        return ~fits
-    too_large = case((fits, func.abs(cast(text, Numeric)) > MAX_WHOLE_NUMBER), else_=False)
-    return or_(~fits, too_large)
+def _misfits(run: Run, sources: Sources, mapping: PropertyMapping, now: datetime) -> Select[Any]:
+    """Entries of the profiles that have a value which the mapping's target cannot hold."""
+    matched, target = run.staging.matched, run.plan.targets[mapping.target]
+    breach = Breach(Reason.VALUE_TYPE, mapping.label, f"fits {target.value} of {mapping.target}")
+    misfit = sources.misfit(mapping)
+    applies = sources.applies(mapping)
+    unfit = [~settled(run.staging, matched), misfit.isnot(None)]
+    rows = entries(run.seq, breach, matched.c.profile_id, misfit, now)
+    return rows.select_from(sources.rows).where(*unfit, *([] if applies is None else [applies]))

@@ -67,9 +67,12 @@ def merged(
     changes = _changes(before, mapped, mappings, held, types)
     after = before if changes is None else before.op("||")(changes)
     if removals := _of(mappings, Strategy.REMOVE):
-        after = _removed(before, after, mapped.c.removals, [m.target for m in removals])
+        after = _removed(before, after, mapped.c.removals, list(_by_target(removals)))
     for target, sums in _by_target(_of(mappings, Strategy.SUM)).items():
         after = _emptied(before, after, mapped.c.sums, target, {m: held[m] for m in sums})
+    for mapping in mappings:
+        if mapping.clear_when_absent:
+            after = _cleared(before, after, mapped.c.replacements, mapping.target)
     return after
 
 
@@ -96,22 +99,25 @@ def _changes(
 
     None if no mapping sets anything. A new value that is null stays out.
     """
-    values: dict[str, Json] = {}
-    for mapping in mappings:
-        target = mapping.target
-        match mapping.strategy:
-            case Strategy.SET_IF_EMPTY:
-                values[target] = _defaulted(before, mapped.c.defaults, target)
-            case Strategy.ADD:
-                values[target] = _added(before, mapped.c.additions, target)
+    values: dict[str, list[Json]] = {}
+    for target in _by_target(_of(mappings, Strategy.SET_IF_EMPTY)):
+        values.setdefault(target, []).append(_defaulted(before, mapped.c.defaults, target))
+    for target in _by_target(_of(mappings, Strategy.ADD)):
+        values.setdefault(target, []).append(_added(before, mapped.c.additions, target))
     for target, sums in _by_target(_of(mappings, Strategy.SUM)).items():
         brings = {mapping: held[mapping] for mapping in sums}
-        values[target] = _summed(before, mapped.c.sums, target, brings, types[target])
-    changes = object_of(values) if values else None
+        total = _summed(before, mapped.c.sums, target, brings, types[target])
+        values.setdefault(target, []).append(total)
+    # Several strategies can be for one target, but never for the same profile.
+    changes = object_of({t: _first(some) for t, some in values.items()}) if values else None
     if not _of(mappings, Strategy.SET):
         return changes
     replacements = func.coalesce(mapped.c.replacements, _EMPTY)
     return replacements if changes is None else changes.op("||")(replacements)
+
+
+def _first(values: Sequence[Json]) -> Json:
+    return values[0] if len(values) == 1 else func.coalesce(*values)
 
 
 def _of(mappings: Sequence[PropertyMapping], strategy: Strategy) -> list[PropertyMapping]:
@@ -206,6 +212,13 @@ def _emptied(
     nothing_left = number_at(before, target) + _more(sums, held) == 0
     key = cast(literal([target]), ARRAY(Text))
     return case((and_(taken_over, none_came, nothing_left), after.op("-")(key)), else_=after)
+
+
+def _cleared(before: Json, after: Json, replacements: Json, target: str) -> Json:
+    """Without a property that is there, for which nothing came."""
+    key = cast(literal([target]), ARRAY(Text))
+    absent = and_(_has(before, target), not_(_has(replacements, target)))
+    return case((absent, after.op("-")(key)), else_=after)
 
 
 def _more(sums: Json, held: Mapping[PropertyMapping, Held]) -> ColumnElement[Any]:

@@ -104,13 +104,15 @@ def _told(moment: datetime | None) -> str | None:
 class Plan:
     """What a run imports, fixed when it starts.
 
-    ``segments`` are the other tenant's segment ids, in the order that staging numbers them;
+    ``segments`` are the other tenant's segment ids, in the order that staging numbers them, and
+    ``segment_names`` what it calls them;
     ``sources`` their properties by id; ``targets`` the type of each target property;
     ``identifier_types`` the types of our linked identifiers; ``ranges`` whether the source can
     be pulled by id ranges. ``segment_changes`` compares with the last successful run.
     """
 
     segments: tuple[str, ...]
+    segment_names: tuple[str, ...]
     sources: Mapping[str, PlannedProperty]
     targets: Mapping[str, FilterType]
     identifier_types: Mapping[str, FilterType]
@@ -143,6 +145,7 @@ class Plan:
         }
         return cls(
             segments=tuple(stored["segments"]),
+            segment_names=tuple(stored["segment_names"]),
             sources=sources,
             targets={key: FilterType(value) for key, value in stored["targets"].items()},
             identifier_types={k: FilterType(v) for k, v in stored["identifier_types"].items()},

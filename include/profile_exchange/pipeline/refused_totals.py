@@ -48,7 +48,7 @@ def quarantine_totals(
     for mapping in summed(run.goal):
         target = mapping.target
         rule = f"total fits {run.plan.targets[target].value} of {target}"
-        breach = Breach(Reason.TOTAL_LIMIT, mapping.source, rule)
+        breach = Breach(Reason.TOTAL_LIMIT, mapping.label, rule)
         amount = totals.c.sums.op("->>", return_type=Text())(cast(literal(mapping.key), Text))
         rows = entries(run.seq, breach, totals.c.profile_id, amount, now)
         enter(database, rows.where(total_is_refused(totals.c.after, target)))

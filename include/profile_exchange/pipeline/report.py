@@ -9,8 +9,9 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import func, select, update
 
 from profile_exchange.domain.errors import FatalError
-from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.fates import FateCounts, PropertyCounts
 from profile_exchange.pipeline.gate import received_profiles
+from profile_exchange.pipeline.per_property import record_properties, recorded_properties
 from profile_exchange.pipeline.quarantining import conclude
 from profile_exchange.pipeline.retention import purge
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
@@ -27,12 +28,14 @@ RECEIVED = "received"
 class Report:
     """A run's counts by fate, and the unique profiles received over the connection's life.
 
-    ``told`` says what was asked for where that differs from run to run.
+    ``told`` says what was asked for where that differs from run to run; ``properties`` what was
+    done to each target property.
     """
 
     counts: FateCounts
     unique_received: int
     told: tuple[str, ...] = ()
+    properties: tuple[PropertyCounts, ...] = ()
 
     def sentence(self) -> str:
         """The counts in one line, for logs and the run's note."""
@@ -59,7 +62,10 @@ def report(run: Run, now: datetime) -> Report:
         fates = counts_by_fate(database, run.staging)
         counts = FateCounts.of(received_profiles(database, run), fates).check()
         done = Report(
-            counts, unique_profiles(database, run.connection.id, RECEIVED), run.plan.told()
+            counts,
+            unique_profiles(database, run.connection.id, RECEIVED),
+            run.plan.told(),
+            record_properties(database, run),
         )
         _record(database, run, done, now)
         move_watermark(database, run)
@@ -106,4 +112,5 @@ def _recorded(database: Database, run: Run) -> Report:
     names = list(FateCounts.__dataclass_fields__)
     columns = [tables.run.c[name] for name in [*names, "unique_received"]]
     row = database.execute(select(*columns).where(tables.run.c.seq == run.seq)).one()
-    return Report(FateCounts(*row[:-1]), row[-1], run.plan.told())
+    properties = recorded_properties(database, run.seq)
+    return Report(FateCounts(*row[:-1]), row[-1], run.plan.told(), properties)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
 )
 from sqlalchemy import Connection as Database
 
@@ -62,18 +63,37 @@ def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 def offered(goal: ImportGoal, mapped: FromClause) -> list[Label[bool]]:
-    """For each target, whether a mapping has something to write: columns ``offered_<place>``."""
-    by_target: dict[str, list[ColumnElement[bool]]] = {target: [] for target in goal.targets}
-    for mapping in goal.mappings:
-        by_target[mapping.target].append(_offers(mapping, mapped))
+    """For each target, whether a mapping has something to say: columns ``offered_<place>``."""
     return [
-        or_(*offers).label(f"offered_{place}") for place, offers in enumerate(by_target.values())
+        or_(*(_clears(mapping) | _brings(mapping, mapped) for mapping in mappings)).label(
+            f"offered_{place}"
+        )
+        for place, mappings in enumerate(_by_target(goal))
     ]
 
 
-def _offers(mapping: PropertyMapping, mapped: FromClause) -> ColumnElement[bool]:
-    offers = func.jsonb_exists(mapped.c[COLUMN_OF[mapping.strategy]], mapping.key)
-    return func.coalesce(offers, False)
+def brought_in(goal: ImportGoal, mapped: FromClause) -> list[Label[bool]]:
+    """The columns of `offered` and `changed` for a new profile: what is brought is written."""
+    brought = [
+        or_(*(_brings(mapping, mapped) for mapping in mappings)) for mappings in _by_target(goal)
+    ]
+    names = ("offered", "changed")
+    return [
+        brings.label(f"{name}_{place}") for name in names for place, brings in enumerate(brought)
+    ]
+
+
+def _by_target(goal: ImportGoal) -> list[list[PropertyMapping]]:
+    return [[m for m in goal.mappings if m.target == target] for target in goal.targets]
+
+
+def _brings(mapping: PropertyMapping, mapped: FromClause) -> ColumnElement[bool]:
+    brings = func.jsonb_exists(mapped.c[COLUMN_OF[mapping.strategy]], mapping.key)
+    return func.coalesce(brings, False)
+
+
+def _clears(mapping: PropertyMapping) -> ColumnElement[bool]:
+    return true() if mapping.clear_when_absent else false()
 
 
 def changed(goal: ImportGoal, before: Any, after: Any) -> list[ColumnElement[bool]]:
@@ -82,13 +102,6 @@ def changed(goal: ImportGoal, before: Any, after: Any) -> list[ColumnElement[boo
         value_at(before, target).is_distinct_from(value_at(after, target)).label(f"changed_{place}")
         for place, target in enumerate(goal.targets)
     ]
-
-
-def brought_in(goal: ImportGoal, mapped: FromClause) -> list[ColumnElement[bool]]:
-    """The columns of `offered` and `changed` for a new profile: what is offered is written."""
-    offers = offered(goal, mapped)
-    written = [offer.element.label(f"changed_{place}") for place, offer in enumerate(offers)]
-    return [*offers, *written]
 
 
 def settle_and_tally(database: Database, run: Run, rows: CTE, fate: Fate, reason: Reason) -> Tally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain, count
+from typing import Any
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import func, select
@@ -12,7 +14,14 @@ from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.connection import Connection, PropertyMapping, Strategy
 from profile_exchange.domain.errors import ConfigurationError, TargetRefused
-from profile_exchange.domain.properties import NUMERIC_TYPES, FilterType, ProfileProperty
+from profile_exchange.domain.properties import (
+    NUMERIC_TYPES,
+    DataSensitivity,
+    FilterType,
+    ProfileProperty,
+)
+from profile_exchange.domain.transforms import outcomes, result_type
+from profile_exchange.domain.values import type_problem
 from profile_exchange.pipeline.runs import Run, import_goal
 from profile_exchange.store.tables import adopted_property, profile, profile_property
 
@@ -20,17 +29,46 @@ from profile_exchange.store.tables import adopted_property, profile, profile_pro
 def target_types(
     database: Database, connection: Connection, sources: Mapping[str, ProfileProperty]
 ) -> dict[str, FilterType]:
-    """The type of each target: its own if it exists, else that of its source.
+    """The type of each target: its own if it exists, else that of what is first mapped to it.
 
-    Raises `TargetRefused` for the first mapping that must not be written.
+    Raises `TargetRefused` for the first mapping that must not be written, `ConfigurationError`
+    for one whose transforms do not go with the type of its source.
     """
     mappings = import_goal(connection).mappings
-    existing = _types(database, [mapping.target for mapping in mappings])
-    types = {m.target: existing.get(m.target, sources[m.source].filter_type) for m in mappings}
+    existing = _types(database, connection, [mapping.target for mapping in mappings])
+    types = dict(existing)
     for mapping in mappings:
+        types.setdefault(mapping.target, _mapped_type(connection, mapping, sources))
         _check_sum(connection, mapping, types[mapping.target])
+        _check_known_texts(connection, mapping, types[mapping.target])
     _check_collisions(database, connection, [m for m in mappings if m.target in existing])
     return types
+
+
+def _mapped_type(
+    connection: Connection, mapping: PropertyMapping, sources: Mapping[str, ProfileProperty]
+) -> FilterType:
+    """The type of what a mapping brings, after its transforms."""
+    source = sources[mapping.source].filter_type if mapping.source else FilterType.SELECT
+    try:
+        return result_type(mapping.transforms, source)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"Connection {connection.id} maps {mapping.label} to {mapping.target} with a "
+            f"transform that does not go with it: {error}. Take it out of the mapping."
+        ) from None
+
+
+def _check_known_texts(
+    connection: Connection, mapping: PropertyMapping, target: FilterType
+) -> None:
+    """A text that stands in the configuration must fit, before any value is looked at."""
+    known = outcomes(mapping.transforms) if mapping.text is None else (mapping.text,)
+    if any(type_problem(text, target) for text in known):
+        raise TargetRefused(
+            f"Connection {connection.id} writes a text of its own to {mapping.target}, which is "
+            f"of type {target.value} and cannot hold it: correct the text, or map to another."
+        )
 
 
 def identifier_types(database: Database, connection: Connection) -> dict[str, FilterType]:
@@ -48,16 +86,25 @@ def identifier_types(database: Database, connection: Connection) -> dict[str, Fi
     return found
 
 
-def _types(database: Database, ids: Sequence[str]) -> dict[str, FilterType]:
-    query = select(profile_property.c.id, profile_property.c.filter_type)
-    rows = database.execute(query.where(profile_property.c.id.in_(ids)))
-    return {row.id: FilterType(row.filter_type) for row in rows}
+def _types(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, FilterType]:
+    """The types of the targets that exist. Raises `TargetRefused` for a unique identifier."""
+    known = profile_property.c
+    query = select(known.id, known.filter_type, known.indexed).where(known.id.in_(ids))
+    found = {}
+    for row in database.execute(query):
+        if row.indexed:
+            raise TargetRefused(
+                f"Connection {connection.id} maps to {row.id}, which is a unique identifier of "
+                f"tenant {connection.tenant}: no import may write it. Map to another property."
+            )
+        found[row.id] = FilterType(row.filter_type)
+    return found
 
 
 def _check_sum(connection: Connection, mapping: PropertyMapping, target: FilterType) -> None:
     if mapping.strategy is Strategy.SUM and target not in NUMERIC_TYPES:
         raise TargetRefused(
-            f"Connection {connection.id} sums {mapping.source} into {mapping.target}, which is "
+            f"Connection {connection.id} sums {mapping.label} into {mapping.target}, which is "
             f"of type {target.value}: sum into a RANGE, DECIMAL or CURRENCY property."
         )
 
@@ -75,14 +122,17 @@ def _check_collisions(
         if mapping.overwrite or mapping.target in ours:
             continue
         if mapping.target in taken or _holds_values(database, mapping.target):
-            raise _collision(connection, mapping)
+            raise _collision(database, connection, mapping)
 
 
-def _collision(connection: Connection, mapping: PropertyMapping) -> TargetRefused:
+def _collision(
+    database: Database, connection: Connection, mapping: PropertyMapping
+) -> TargetRefused:
+    free = suggested_name(database, connection, mapping)
     return TargetRefused(
-        f"Connection {connection.id} maps {mapping.source} to {mapping.target}, which already "
+        f"Connection {connection.id} maps {mapping.label} to {mapping.target}, which already "
         "holds values that it did not write, or is another connection's own. Map to a new "
-        f"property, such as {suggested_name(connection, mapping.source)}, or say overwrite: true."
+        f"property, such as {free}, or say overwrite: true."
     )
 
 
@@ -91,11 +141,19 @@ def _holds_values(database: Database, property_id: str) -> bool:
     return database.execute(query.limit(1)).first() is not None
 
 
-def suggested_name(connection: Connection, source: str) -> str:
-    """A name for imported data: ``TaylorTimes_Sports`` for ``sports`` of Taylor Times."""
-    partner = re.sub(r"[^A-Za-z0-9]", "", connection.partner.name.title())
-    words = re.split(r"[_\W]+", source)
-    return f"{partner}_{''.join(word[:1].upper() + word[1:] for word in words)}"[:63]
+def suggested_name(database: Database, connection: Connection, mapping: PropertyMapping) -> str:
+    """A free name for imported data: ``TaylorTimes_Sports`` for ``sports`` of Taylor Times."""
+    partner = _joined_words(re.split(r"[^A-Za-z0-9]+", connection.partner.name))
+    words = _joined_words(re.split(r"[^A-Za-z0-9]+", mapping.source or mapping.label))
+    name = f"{partner or connection.id}_{words}"[:60]
+    query = select(profile_property.c.id).where(profile_property.c.id.startswith(name))
+    taken = set(database.execute(query).scalars())
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(free for free in names if free not in taken)
+
+
+def _joined_words(words: Sequence[str]) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def prepare_targets(database: Database, run: Run, now: datetime) -> None:
@@ -104,19 +162,18 @@ def prepare_targets(database: Database, run: Run, now: datetime) -> None:
     Raises `TargetRefused` when, since the run started, another connection has made one its own or
     created it with another type: of two that are about to write a new property, the first has it.
     """
-    mappings = run.goal.mappings
-    names = sorted({mapping.target for mapping in mappings})
+    names = sorted(run.goal.targets)
     if _are_own(database, run.connection, names):
         return
     _create_missing(database, run, now)
     # Two connections that are about to write to one property come by here one after the other.
     lock = select(profile_property.c.id).where(profile_property.c.id.in_(names))
     database.execute(lock.order_by(profile_property.c.id).with_for_update(key_share=True))
-    _check_types(run, _types(database, names))
+    _check_types(run, _types(database, run.connection, names))
     taken = _of_others(database, run.connection)
-    for mapping in mappings:
+    for mapping in run.goal.mappings:
         if mapping.target in taken and not mapping.overwrite:
-            raise _collision(run.connection, mapping)
+            raise _collision(database, run.connection, mapping)
     rows = [
         {"connection": run.connection.id, "property_id": name, "adopted_at": now} for name in names
     ]
@@ -146,22 +203,26 @@ def _of_others(database: Database, connection: Connection) -> set[str]:
 
 
 def _create_missing(database: Database, run: Run, now: datetime) -> None:
-    mappings = sorted(run.goal.mappings, key=lambda mapping: mapping.target)
-    rows = []
-    for mapping in mappings:
-        source = run.plan.sources[mapping.source]
-        rows.append(
-            {
-                "id": mapping.target,
-                "name": f"{run.connection.partner.name}: {source.name}",
-                "filter_type": run.plan.targets[mapping.target].value,
-                "data_sensitivity": source.data_sensitivity,
-                "tags": list(source.tags),
-                "created_at": now,
-                "modified_at": now,
-            }
-        )
+    rows = [_described(run, target, now) for target in sorted(run.goal.targets)]
     database.execute(insert_into(profile_property).on_conflict_do_nothing(), rows)
+
+
+def _described(run: Run, target: str, now: datetime) -> dict[str, Any]:
+    """A new target: named after the first of its sources, with the tags of all, and personal
+    if one of them is."""
+    mappings = [mapping for mapping in run.goal.mappings if mapping.target == target]
+    sources = [run.plan.sources[m.source] for m in mappings if m.source]
+    first = sources[0].name if sources else "Segments" if mappings[0].segments else target
+    personal = any(known.data_sensitivity == DataSensitivity.PII for known in sources)
+    return {
+        "id": target,
+        "name": f"{run.connection.partner.name}: {first}",
+        "filter_type": run.plan.targets[target].value,
+        "data_sensitivity": (DataSensitivity.PII if personal else DataSensitivity.NON_PII).value,
+        "tags": list(dict.fromkeys(chain.from_iterable(known.tags for known in sources))),
+        "created_at": now,
+        "modified_at": now,
+    }
 
 
 def _check_types(run: Run, types: Mapping[str, FilterType]) -> None:

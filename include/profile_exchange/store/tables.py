@@ -220,6 +220,18 @@ waiting_identifier = Table(
     schema="exchange",
 )
 
+#: What each reported run did to each of its target properties, in profiles.
+run_property = Table(
+    "run_property",
+    metadata,
+    Column("run_seq", ForeignKey("exchange.run.seq", ondelete="CASCADE"), primary_key=True),
+    Column("property_id", Text, primary_key=True),
+    Column("written", BigInteger, nullable=False),
+    Column("unchanged", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    schema="exchange",
+)
+
 #: Unique profiles received from, or sent to, the other tenant over the connection's life.
 exchanged_profile = Table(
     "exchanged_profile",

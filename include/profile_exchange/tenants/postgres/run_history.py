@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, ScalarSelect, Select, Text, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.fates import FateCounts, PropertyCounts
 from profile_exchange.store.database import engine_for, store_errors
-from profile_exchange.store.tables import exchanged_profile, run
+from profile_exchange.store.tables import exchanged_profile, run, run_property
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One attempt at a run. ``counts`` is None until the run is reported; times are aware."""
+    """One attempt at a run. ``counts`` is None until the run is reported; times are aware.
+
+    ``properties`` is what it did to each target property, in the order of their ids.
+    """
 
     run_id: str
     state: str
@@ -23,6 +27,7 @@ class PastRun:
     finished_at: datetime | None
     failure: str
     counts: FateCounts | None
+    properties: tuple[PropertyCounts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,17 @@ def data_exchange(url: str, connection_id: str) -> DataExchange:
 
 
 def _newest(connection_id: str) -> Select[tuple[object, ...]]:
-    return select(run).where(run.c.connection == connection_id).order_by(run.c.seq.desc())
+    query = select(run, _properties().label("properties"))
+    return query.where(run.c.connection == connection_id).order_by(run.c.seq.desc())
+
+
+def _properties() -> ScalarSelect[object]:
+    """A JSON list of what a run did to each property; null until it is reported."""
+    names = list(PropertyCounts.__dataclass_fields__)
+    pairs = [part for name in names for part in (literal(name, Text), run_property.c[name])]
+    one = func.jsonb_build_object(*pairs)
+    query = select(func.jsonb_agg(aggregate_order_by(one, run_property.c.property_id)))
+    return query.where(run_property.c.run_seq == run.c.seq).scalar_subquery()
 
 
 def _past_run(row: Row[tuple[object, ...]]) -> PastRun:
@@ -86,4 +101,5 @@ def _past_run(row: Row[tuple[object, ...]]) -> PastRun:
         finished_at=row.finished_at,
         failure=row.failure,
         counts=FateCounts(**counts) if reported else None,
+        properties=tuple(PropertyCounts(**each) for each in row.properties or ()),
     )

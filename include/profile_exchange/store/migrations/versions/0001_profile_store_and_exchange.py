@@ -290,6 +290,17 @@ def upgrade() -> None:
         schema="exchange",
     )
     op.create_table(
+        "run_property",
+        sa.Column("run_seq", sa.BigInteger(), nullable=False),
+        sa.Column("property_id", sa.Text(), nullable=False),
+        sa.Column("written", sa.BigInteger(), nullable=False),
+        sa.Column("unchanged", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["run_seq"], ["exchange.run.seq"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_seq", "property_id"),
+        schema="exchange",
+    )
+    op.create_table(
         "pull_progress",
         sa.Column("run_seq", sa.BigInteger(), nullable=False),
         sa.Column("part", sa.SmallInteger(), nullable=False),
@@ -347,6 +358,7 @@ def downgrade() -> None:
     op.drop_index("quarantine_held", table_name="quarantine", schema="exchange")
     op.drop_table("quarantine", schema="exchange")
     op.drop_table("pull_progress", schema="exchange")
+    op.drop_table("run_property", schema="exchange")
     op.drop_table("package", schema="exchange")
     op.drop_index("access_token_expires", table_name="access_token", schema="exchange")
     op.drop_table("access_token", schema="exchange")

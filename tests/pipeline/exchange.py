@@ -277,7 +277,7 @@ class Exchange:
 
 def furnish(
     store_url: str,
-    properties: Mapping[str, str],
+    properties: Mapping[str, Any],
     profiles: Sequence[Mapping[str, Any]],
     objectives: Sequence[Mapping[str, Any]] = (),
 ) -> None:
@@ -286,7 +286,13 @@ def furnish(
     with engine_for(store_url).begin() as database:
         if known:
             rows = [
-                {"id": p.id, "name": p.name, "filter_type": p.filter_type, "indexed": p.indexed}
+                {
+                    "id": p.id,
+                    "name": p.name,
+                    "filter_type": p.filter_type,
+                    "indexed": p.indexed,
+                    "tags": list(p.tags),
+                }
                 for p in known
             ]
             database.execute(insert(profile_property), rows)

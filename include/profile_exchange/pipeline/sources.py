@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     FromClause,
+    Integer,
     Numeric,
     Subquery,
     Text,
@@ -149,9 +150,8 @@ def _segment_names(run: Run) -> Subquery:
     Each once, in the order of their characters: whatever order the other tenant lists them in.
     """
     staged = run.staging.staged
-    known = literal(list(run.plan.segment_names), ARRAY(Text))
-    # A list begins at 1, the numbers of segments at 0.
-    name = collate(known[staged.c.segment + 1], "C")
+    known = cast(literal(json.dumps(run.plan.segment_names)), JSONB)
+    name = collate(known.op("->>", return_type=Text())(cast(staged.c.segment, Integer)), "C")
     names = func.to_jsonb(func.array_agg(name.distinct())).label("names")
     return select(staged.c.profile_id, names).group_by(staged.c.profile_id).subquery("segments")
 

@@ -67,6 +67,7 @@ def _date(value: ColumnElement[str], form: str) -> ColumnElement[str]:
     microseconds = moment(func.btrim(value, BLANKS))
     seconds = func.floor(cast(microseconds, Numeric) / 1_000_000)
     time = func.timezone("UTC", func.to_timestamp(seconds))
-    pattern = DATE_PARTS.sub(lambda part: _PARTS.get(part[0], part[0]), form)
+    # With nothing, in quotes, between them: DD and DD is not the DDD and D that PostgreSQL reads.
+    pattern = DATE_PARTS.sub(lambda part: f'""{_PARTS.get(part[0], part[0])}""', form)
     within = microseconds.between(FIRST_MOMENT, END_OF_MOMENTS - 1)
     return case((within, func.to_char(time, pattern)), else_=null())

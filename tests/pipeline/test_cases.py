@@ -86,6 +86,7 @@ def _exchange(case: Mapping[str, Any], store_url: str) -> Exchange:
         theirs=theirs,
         their_properties=types["theirs"],
         segment_ids=case.get("segments", named or [EVERYBODY]),
+        segment_names=case.get("segment_names", {}),
         ahead=timedelta(minutes=case.get("ahead", 0)),
     )
 

@@ -57,8 +57,8 @@ class WithMalformed(InMemorySource):
 
     malformed: Sequence[MalformedProfile] = ()
 
-    def page(self, segment: str, cursor: str | None, properties: Sequence[str]) -> Page:
-        page = super().page(segment, cursor, properties)
+    def page(self, *asked: Any, **more: Any) -> Page:
+        page = super().page(*asked, **more)
         return Page(page.profiles, list(self.malformed), page.next_cursor)
 
 
@@ -171,3 +171,20 @@ def test_repeating_a_step_keeps_one_entry_for_each_profile(exchange: Exchange) -
     exchange.take = lambda step, *arguments: [step(*arguments) for _ in range(2)][-1]
     assert exchange.counts().rejected == 2
     assert len(entries(exchange.store_url)) == 2
+
+
+def test_a_run_of_what_changed_takes_everything_when_something_is_to_be_replayed(
+    exchange: Exchange,
+) -> None:
+    exchange.goal = {**GOAL, "pull": "changed"}
+    exchange.theirs = [person(1, sports=TELLTALE), person(2)]
+    exchange.run()
+    assert exchange.open().plan.pull.changed_since is not None
+    with engine_for(exchange.store_url).begin() as database:
+        ask_again(database, "taylor-times", true(), exchange.today)
+    exchange.theirs = [person(1), person(2)]
+    run, admission = exchange.gated()
+    assert (run.plan.pull.changed_since, admission.received) == (None, 2)
+    exchange.finish(run, admission)
+    assert [row.outcome for row in entries(exchange.store_url)] == ["repaired"]
+    assert exchange.open().plan.pull.changed_since is not None

@@ -1,9 +1,13 @@
-"""Another tenant that answers as a test tells it to: a real HTTP server on loopback."""
+"""Another tenant that answers as a test tells it to: a real HTTP server on loopback.
+
+What it can be told to do wrong is in `tests.tenants.faults`.
+"""
 
 from __future__ import annotations
 
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +21,16 @@ KEY, SECRET = "consumer-key", "consumer-secret"
 
 @dataclass
 class Answer:
-    """One answer. A ``cut`` answer promises its whole length and breaks off after that many."""
+    """One answer. A ``cut`` answer promises its whole length and breaks off after that many.
+
+    ``wire`` is what is written instead of all this, byte for byte, until nobody reads any more.
+    """
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    wire: Callable[[], Iterable[bytes]] | None = None
 
     def encoded(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else msgspec.json.encode(self.body)
@@ -34,21 +42,32 @@ class Request:
     path: str
     query: list[tuple[str, str]]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 class ScriptedPartner:
     """Hands out tokens, and answers other requests by a script; remembers what was asked."""
 
-    def __init__(self, respond: Callable[[Request], Answer]) -> None:
+    def __init__(
+        self, respond: Callable[[Request], Answer], tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.tls = tls
+        self.expires_in: Any = 3600
         self.respond = respond
         self.requests: list[Request] = []
         self.tokens = 0
         self.valid_token = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        if tls is not None:
+            # The handshake is the handler's, so that a client that breaks it off stops nobody.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def asked(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path.endswith(path)]
@@ -77,8 +96,8 @@ class ScriptedPartner:
             return Answer({"error": "invalid_client"}, status=401)
         self.tokens += 1
         self.valid_token = f"token-{self.tokens}"
-        token = {"access_token": self.valid_token, "token_type": "Bearer", "expires_in": 3600}
-        return Answer(token)
+        token = {"access_token": self.valid_token, "token_type": "Bearer"}
+        return Answer({**token, "expires_in": self.expires_in})
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         partner = self
@@ -90,17 +109,9 @@ class ScriptedPartner:
                 parts = urlsplit(self.path)
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 body = self.rfile.read(int(headers.get("content-length", 0)))
-                request = Request(self.command, parts.path, parse_qsl(parts.query), headers)
+                request = Request(self.command, parts.path, parse_qsl(parts.query), headers, body)
                 answer = partner.answer(request, body)
-                content = answer.encoded()
-                self.send_response(answer.status)
-                self.send_header("Content-Length", str(len(content)))
-                for key, value in answer.headers.items():
-                    self.send_header(key, value)
-                self.end_headers()
-                self.wfile.write(content[: answer.cut])
-                if answer.cut is not None:
-                    self.close_connection = True
+                _play(self, answer)
 
             do_GET = do_POST = _handle  # noqa: N815 - the names the server looks for
 
@@ -108,3 +119,25 @@ class ScriptedPartner:
                 """A test's output is no place for an access log."""
 
         return Handler
+
+
+def _play(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+    handler.close_connection = answer.cut is not None or answer.wire is not None
+    if answer.wire is not None:
+        _write(handler, answer.wire())
+        return
+    content = answer.encoded()
+    handler.send_response(answer.status)
+    handler.send_header("Content-Length", str(len(content)))
+    for key, value in answer.headers.items():
+        handler.send_header(key, value)
+    handler.end_headers()
+    _write(handler, [content[: answer.cut]])
+
+
+def _write(handler: BaseHTTPRequestHandler, wire: Iterable[bytes]) -> None:
+    try:
+        for piece in wire:
+            handler.wfile.write(piece)
+    except OSError:
+        """The other side has had enough."""

@@ -20,6 +20,7 @@ from profile_exchange.domain.errors import (
 from profile_exchange.domain.properties import FilterType
 from profile_exchange.tenants.rest.client import RestClient
 from profile_exchange.tenants.rest.credentials import TenantCredentials
+from profile_exchange.tenants.rest.network import Patience
 from profile_exchange.tenants.rest.source import RestSource
 from tests.tenants.scripted_partner import KEY, SECRET, Answer, Request, ScriptedPartner
 
@@ -33,7 +34,7 @@ def partner(
 ) -> Iterator[tuple[ScriptedPartner, RestSource]]:
     with ScriptedPartner(respond).running() as served:
         credentials = TenantCredentials(HOST, KEY, secret, served.base_url)
-        with RestClient(credentials, attempts=3, backoff=0.001) as client:
+        with RestClient(credentials, Patience(attempts=3, backoff=0.001)) as client:
             yield served, RestSource(client, page_size=2)
 
 
@@ -128,7 +129,7 @@ def test_a_tenant_that_is_down_is_named_by_host_and_address() -> None:
     address = "http://127.0.0.1:9"
     credentials = TenantCredentials(HOST, KEY, SECRET, address)
     with (
-        RestClient(credentials, attempts=2, backoff=0.001) as client,
+        RestClient(credentials, Patience(attempts=2, backoff=0.001)) as client,
         pytest.raises(SourceUnavailable, match=f"{HOST} does not answer at {address}"),
     ):
         RestSource(client).authenticate()

@@ -107,13 +107,19 @@ def authenticate(
         provisional = Run(connection, run_id, 0, RUNNING, plan, store_url)
         pull = planned_pull(database, provisional, source_time, now)
     plan = replace(plan, pull=pull)
-    total = sum(segment.profiles or 0 for segment in segments)
+    total = _expected(segments, profiles_per_part * max_parts)
     if pull.changed_since:
         total //= CHANGED_ONE_IN
     plan = _in_parts(source, plan, parts_for(total, profiles_per_part, max_parts))
     with store_errors(store_url), engine_for(store_url).begin() as database:
         open_run(database, connection, run_id, plan, now)
     return find_run(store_url, connection, run_id)
+
+
+def _expected(segments: Sequence[ExposedSegment], most: int) -> int:
+    """How many profiles to be prepared for: ``most`` when a segment does not say how many."""
+    counts = [segment.profiles for segment in segments]
+    return most if None in counts else sum(count or 0 for count in counts)
 
 
 def _planned(

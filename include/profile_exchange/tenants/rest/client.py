@@ -1,51 +1,69 @@
-"""The HTTP of REST API v2: tokens, retries, and answers turned into the domain's errors.
+"""A session with a tenant over REST API v2: tokens, retries, and the domain's errors.
 
-Redirects are not followed, so a token goes to the configured host only; certificates are
-always verified. 408, 429, 5xx and broken streams are tried again with jittered backoff, which
-honours ``Retry-After`` within a cap.
+Redirects are not followed, so a token goes to the configured host only, which has to prove by
+its certificate that it is that host. 408, 425, 429, 5xx and broken streams are tried again with
+jittered backoff, which honours ``Retry-After`` within a cap.
+
+An error leaves this module without the frames it came through: they hold secrets and profiles.
 """
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_base, wait_random_exponential
+from tenacity.stop import stop_after_delay
+from tenacity.wait import wait_base, wait_random, wait_random_exponential
 
 from profile_exchange.domain.errors import (
-    CredentialsRefused,
-    NoLongerExposed,
+    ExchangeError,
     ProtocolViolation,
     SourceUnavailable,
     WrongHost,
 )
+from profile_exchange.tenants.rest.answers import Answer, raise_for, raise_for_token, unpacked
 from profile_exchange.tenants.rest.credentials import TenantCredentials
+from profile_exchange.tenants.rest.network import (
+    FAILURES,
+    Deadline,
+    Patience,
+    certificate_refused,
+    open_pool,
+)
 from profile_exchange.tenants.rest.wire import Token, read
 
-TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 #: Renew a token this many seconds before it expires.
 TOKEN_MARGIN = 30.0
-ATTEMPTS = 8
+#: How long a token is taken to live when its issuer does not say.
+LIFETIME = 3600
 MAX_WAIT = 60.0
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+_BEARER = re.compile(r"[\x21-\x7e]+")
 
 Query = list[tuple[str, str]]
 
 
 class _Backoff(wait_base):
-    """What the other side asks for, up to `MAX_WAIT`; else exponential with jitter."""
+    """What the other side asks for and a little more, up to `MAX_WAIT`; else exponential."""
 
     def __init__(self, multiplier: float) -> None:
         self._jittered = wait_random_exponential(multiplier=multiplier, max=MAX_WAIT)
+        self._a_little = wait_random(0, multiplier)
 
     def __call__(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, SourceUnavailable) else None
-        return min(asked, MAX_WAIT) if asked is not None else self._jittered(state)
+        if asked is None:
+            return self._jittered(state)
+        # Many tasks are told the same: they do not all come back at the same moment.
+        return min(asked, MAX_WAIT) + self._a_little(state)
 
 
 class RestClient:
@@ -54,28 +72,32 @@ class RestClient:
     def __init__(
         self,
         credentials: TenantCredentials,
-        *,
-        attempts: int = ATTEMPTS,
-        backoff: float = 0.5,
-        transport: httpx.BaseTransport | None = None,
+        patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._credentials = credentials
+        self._patience = patience or Patience()
         self._clock = clock
         self._token = ""
         self._token_until = 0.0
         self._server_time: datetime | None = None
-        self._http = httpx.Client(
-            base_url=f"{credentials.base_url}/rest/v2",
-            headers={"Host": credentials.host, "Accept": "application/json"},
-            timeout=TIMEOUT,
-            follow_redirects=False,
-            transport=transport,
-        )
+        self._deadline = Deadline()
+        self._pool = open_pool(credentials, self._deadline)
+        self._base = f"{credentials.base_url.rstrip('/')}/rest/v2"
+        self._headers = {
+            "Host": credentials.host,
+            "Accept": "application/json",
+            "Accept-Encoding": _encoding(credentials),
+        }
+        self._extensions = {
+            "timeout": self._patience.timeouts,
+            "sni_hostname": credentials.host,
+        }
         self._retrying = Retrying(
             retry=retry_if_exception_type(SourceUnavailable),
-            stop=stop_after_attempt(attempts),
-            wait=_Backoff(backoff),
+            stop=stop_after_attempt(self._patience.attempts)
+            | stop_after_delay(self._patience.give_up),
+            wait=_Backoff(self._patience.backoff),
             reraise=True,
         )
 
@@ -87,7 +109,7 @@ class RestClient:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._http.close()
+        self._pool.close()
 
     @property
     def host(self) -> str:
@@ -101,26 +123,28 @@ class RestClient:
 
     def authenticate(self) -> None:
         """Get a fresh token. Raises `CredentialsRefused` when key and secret are not accepted."""
-        self._retrying(self._fetch_token)
+        with _bare_errors():
+            self._retrying(self._fetch_token)
 
     def get(self, path: str, query: Query, parse: Callable[[bytes], Any]) -> Any:
         """The parsed answer to a GET; a body that breaks off is asked for again."""
-        return self._retrying(self._get_once, path, query, parse)
+        with _bare_errors():
+            return self._retrying(self._get_once, path, query, parse)
 
     def _get_once(self, path: str, query: Query, parse: Callable[[bytes], Any]) -> Any:
-        response = self._authorised(path, query)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        answer = self._authorised(path, query)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             # Expired or revoked in the middle of a pull: the same request again, once.
             self._token = ""
-            response = self._authorised(path, query)
-        _raise_for(response, self.host, path)
-        return parse(response.content)
+            answer = self._authorised(path, query)
+        raise_for(answer, self.host, path)
+        return parse(answer.body)
 
-    def _authorised(self, path: str, query: Query) -> httpx.Response:
+    def _authorised(self, path: str, query: Query) -> Answer:
         if not self._token or self._clock() >= self._token_until:
             self._fetch_token()
         headers = {"Authorization": f"Bearer {self._token}"}
-        return self._send("GET", path, params=query, headers=headers)
+        return self._send("GET", f"{path}?{urlencode(query)}", headers)
 
     def _fetch_token(self) -> None:
         form = {
@@ -128,69 +152,69 @@ class RestClient:
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
         }
-        response = self._send("POST", "/oauth/token", data=form)
-        if response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED}:
-            raise CredentialsRefused(
-                f"{self.host} does not accept the consumer key and secret: ask the other tenant "
-                "for new ones, and put them into the Airflow connection."
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = self._send("POST", TOKEN_PATH, headers, urlencode(form).encode())
+        raise_for_token(answer, self.host)
+        token = read(answer.body, Token, TOKEN_PATH)
+        if not _BEARER.fullmatch(token.access_token):
+            raise ProtocolViolation(
+                f"{self.host} issued a token that no header can carry: ask the other tenant."
             )
-        _raise_for(response, self.host, "/oauth/token")
-        token = read(response.content, Token, "/oauth/token")
         self._token = token.access_token
-        self._token_until = self._clock() + max(token.expires_in - TOKEN_MARGIN, 1)
+        lifetime = LIFETIME if token.expires_in is None else token.expires_in
+        self._token_until = self._clock() + max(lifetime - TOKEN_MARGIN, 1)
 
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _send(
+        self, method: str, target: str, headers: dict[str, str], content: bytes | None = None
+    ) -> Answer:
+        self._deadline.start(self._patience.total)
         try:
-            response = self._http.request(method, path.lstrip("/"), **options)
-        except httpx.TransportError as error:
-            raise SourceUnavailable(
-                f"{self.host} does not answer at {self._credentials.base_url} "
-                f"({type(error).__name__}): check that it is up and reachable from here."
-            ) from None
-        self._server_time = _date(response.headers)
-        return response
+            with self._pool.stream(
+                method,
+                f"{self._base}{target}",
+                headers=list((self._headers | headers).items()),
+                content=content,
+                extensions=self._extensions,
+            ) as response:
+                answer = self._received(response)
+        except FAILURES as error:
+            raise self._unreachable(error) from None
+        self._server_time = answer.date
+        return answer
+
+    def _received(self, response: Any) -> Answer:
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in response.headers
+        }
+        if response.status != HTTPStatus.OK:
+            return Answer(response.status, headers)
+        encoding = headers.get("content-encoding", "")
+        body = unpacked(self.host, response.iter_stream(), encoding, self._patience.size)
+        return Answer(response.status, headers, body)
+
+    def _unreachable(self, error: Exception) -> ExchangeError:
+        address, reason = self._credentials.base_url, type(error).__name__
+        if certificate_refused(error):
+            return WrongHost(
+                f"What answers at {address} does not prove that it is {self.host}: its "
+                "certificate is for another host, has expired, or comes from an authority that "
+                "this machine does not trust. Correct the address, or have the certificate mended."
+            )
+        return SourceUnavailable(
+            f"{self.host} does not answer at {address} ({reason}): check that it is up and "
+            "reachable from here."
+        )
 
 
-def _date(headers: Mapping[str, str]) -> datetime | None:
-    """The ``Date`` header of an answer, if there is one that can be read."""
+def _encoding(credentials: TenantCredentials) -> str:
+    """On this machine there is no bandwidth to save, only the work of packing."""
+    return "identity" if credentials.is_plain else "gzip"
+
+
+@contextmanager
+def _bare_errors() -> Iterator[None]:
     try:
-        told = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
-        return None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
-
-
-def _raise_for(response: httpx.Response, host: str, path: str) -> None:
-    status = response.status_code
-    if status == httpx.codes.OK:
-        return
-    if status in {408, 425, 429} or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise SourceUnavailable(
-            f"{host} answered {status} to {path}: it is busy or out of order; trying again.",
-            retry_after=_retry_after(response.headers),
-        )
-    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        raise CredentialsRefused(
-            f"{host} does not let these credentials read {path} ({status}): ask the other tenant "
-            "whether they are still valid and what they allow."
-        )
-    if status == httpx.codes.NOT_FOUND:
-        raise NoLongerExposed(
-            f"{host} does not expose {path} (404): ask the other tenant, or take it out of the "
-            "import goal."
-        )
-    if status == httpx.codes.MISDIRECTED_REQUEST or response.is_redirect:
-        raise WrongHost(
-            f"What answers for {host} is another host ({status}): correct partner.host and the "
-            "Airflow connection."
-        )
-    raise ProtocolViolation(
-        f"{host} answered {status} to {path}, which REST API v2 does not describe for this "
-        "request: check the versions of both sides."
-    )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a ``Retry-After`` header; dates in it are not worth understanding."""
-    value = headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+        yield
+    except ExchangeError as error:
+        raise error.with_traceback(None) from None

@@ -14,7 +14,8 @@ class TenantCredentials:
     """Consumer key and secret of another tenant, and the one place they may be sent to.
 
     ``host`` is the tenant's host name; ``base_url`` is where it is reached, normally
-    ``https://<host>``. The secret shows in no representation.
+    ``https://<host>``; whatever answers there has to prove by its certificate that it is
+    ``host``. The secret shows in no representation.
     """
 
     host: str
@@ -33,6 +34,11 @@ class TenantCredentials:
                 f"The credentials for {self.host} lead to {parts.scheme}://{parts.hostname}: "
                 "plain HTTP is for loopback only; use an https address."
             )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is plain HTTP, which never leaves this machine."""
+        return urlsplit(self.base_url).scheme == "http"
 
     def check_host(self, configured: str) -> TenantCredentials:
         """Return these credentials, or raise `WrongHost` if they are another tenant's."""

@@ -8,24 +8,24 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-import msgspec
-
-from profile_exchange.domain.errors import SourceUnavailable
+from profile_exchange.domain.errors import ProtocolViolation
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, ProfileProperty
 from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.ports import ExposedSegment
 from profile_exchange.pipeline.received import Page
 from profile_exchange.tenants.rest.client import Query, RestClient
+from profile_exchange.tenants.rest.pages import read_links, read_profiles
 from profile_exchange.tenants.rest.wire import (
-    WireLinks,
+    WireLink,
     WireObjectives,
     WireProperties,
     WireSegments,
     read,
-    read_profiles,
 )
 
 LIST_PAGE = 200
+#: More segments, profile properties or objectives than any tenant has.
+LIST_LIMIT = 100_000
 
 
 class RestSource:
@@ -66,8 +66,8 @@ class RestSource:
         query = [("count", "1"), ("expand", "ranges"), ("ranges", str(parts))]
         query += _refinement(modified)
         path = _profiles_path(segment)
-        found: WireLinks = self._client.get(path, query, _read_links)
-        cursors = [_cursor_in(link.href) for link in found.links if link.rel == "range"]
+        found: list[WireLink] = self._client.get(path, query, lambda body: read_links(body, path))
+        cursors = [_cursor_in(link.href) for link in found if link.rel == "range"]
         return cursors if len(cursors) == parts and all(cursors) else None
 
     def page(
@@ -82,22 +82,30 @@ class RestSource:
         query += [("profileProperty", name) for name in properties]
         query += _refinement(modified)
         path = _profiles_path(segment)
-        page: Page = self._client.get(path, query, lambda body: _read_page(body, path))
+        page: Page = self._client.get(path, query, lambda body: read_profiles(body, path, cursor))
         return page
 
     def _listed(
-        self, path: str, shape: type[Any], items: Callable[[Any], list[Any]]
+        self, path: str, shape: type[Any], items: Callable[[Any], list[Any] | None]
     ) -> Iterator[Any]:
-        """All items of a listing that is paged by ``startIndex``."""
+        """All items of a listing that is paged by ``startIndex``, each once."""
+        known: dict[str, Any] = {}
         start = 0
         while True:
             query = [("count", str(LIST_PAGE)), ("startIndex", str(start))]
             page = self._client.get(path, query, lambda body: read(body, shape, path))
-            found = items(page)
-            yield from found
+            found = items(page) or []
+            before = len(known)
+            known |= {item.id: item for item in found}
             start += len(found)
-            if not found or start >= (page.total_results or 0):
-                return
+            if len(known) == before or page.total_results in range(start + 1):
+                break
+            if start > LIST_LIMIT:
+                raise ProtocolViolation(
+                    f"The other tenant's list at {path} has no end: {start:,} items and more. "
+                    "Report this to the other tenant."
+                )
+        return iter(known.values())
 
 
 def _profiles_path(segment: str) -> str:
@@ -121,20 +129,6 @@ def _modified_in(span: Span) -> dict[str, Any]:
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _read_links(body: bytes) -> WireLinks:
-    """What a page links to; an answer that cannot be read offers no ranges."""
-    try:
-        return msgspec.json.decode(body, type=WireLinks)
-    except msgspec.DecodeError:
-        return WireLinks()
-
-
-def _read_page(body: bytes, path: str) -> Page:
-    if not body.rstrip().endswith(b"}"):
-        raise SourceUnavailable(f"The answer to {path} broke off; asking for the page again.")
-    return read_profiles(body, path)
 
 
 def _cursor_in(href: str) -> str:

@@ -1,0 +1,149 @@
+"""The way to one tenant: each request has a total deadline, and TLS proves who answers."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpcore
+
+from profile_exchange.tenants.rest.credentials import TenantCredentials
+
+#: What goes wrong on the way to a tenant, or in what it sends.
+FAILURES = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds, how often to ask, and how many bytes to take."""
+
+    connect: float = 10.0
+    read: float = 60.0
+    total: float = 300.0
+    attempts: int = 8
+    backoff: float = 0.5
+    give_up: float = 900.0
+    size: int = 128 << 20
+
+    @property
+    def timeouts(self) -> dict[str, float]:
+        """The time-outs of a single wait, as httpcore names them."""
+        return {"connect": self.connect, "read": self.read, "write": self.read}
+
+
+class Deadline:
+    """When the request under way has to be done. A session has one, and one request at a time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until = float("inf")
+
+    def start(self, seconds: float) -> None:
+        """A new request begins."""
+        self._until = self._clock() + seconds
+
+    def within(self, timeout: float | None) -> float:
+        """A time-out that does not reach beyond the deadline. Raises when it has passed."""
+        left = self._until - self._clock()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the request as a whole took too long")
+        return left if timeout is None else min(left, timeout)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection on which no wait reaches beyond the deadline, however little comes at a time."""
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.within(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.within(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        within = self._deadline.within(timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, within), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Opens connections that keep a deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        within = self._deadline.within(timeout)
+        stream = self._sockets.connect_tcp(host, port, within, local_address, socket_options)
+        return _Stream(stream, self._deadline)
+
+
+def open_pool(credentials: TenantCredentials, deadline: Deadline) -> httpcore.ConnectionPool:
+    """Connections to a tenant: by HTTPS through the machine's proxy, if it has one."""
+    common: dict[str, Any] = {
+        "ssl_context": _verifying(credentials),
+        "network_backend": _Backend(deadline),
+        "keepalive_expiry": 5.0,
+    }
+    proxy = _proxy_for(credentials)
+    if proxy is None:
+        return httpcore.ConnectionPool(**common)
+    parts = urlsplit(proxy)
+    user = (parts.username, parts.password or "") if parts.username else None
+    address = f"{parts.scheme}://{parts.hostname}:{parts.port or 80}"
+    return httpcore.HTTPProxy(address, proxy_auth=user, **common)
+
+
+def _verifying(credentials: TenantCredentials) -> ssl.SSLContext | None:
+    """What verifies certificates, by the authorities of this machine; plain HTTP has none."""
+    return None if credentials.is_plain else httpcore.default_ssl_context()
+
+
+def _proxy_for(credentials: TenantCredentials) -> str | None:
+    """The proxy of the environment. Plain HTTP stays on this machine: it goes through none."""
+    address = urlsplit(credentials.base_url)
+    if credentials.is_plain or proxy_bypass(address.hostname or ""):
+        return None
+    return getproxies().get("https")
+
+
+def certificate_refused(error: BaseException) -> bool:
+    """Whether a connection failed because the other side could not prove who it is."""
+    return any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,421 @@
+"""A partner that misbehaves, between real HTTP and a real pull: each fault has its outcome.
+
+The outcomes are those of SEMANTICS, Failing: the run fails at once and says what to change, the
+page is asked for again, or the profile is quarantined and the others are not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from profile_exchange.domain.errors import (
+    CredentialsRefused,
+    ExchangeError,
+    NoLongerExposed,
+    ProtocolViolation,
+    SourceUnavailable,
+    WrongHost,
+)
+from profile_exchange.pipeline.pull import pull, requests_for
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.store import tables
+from profile_exchange.tenants.rest.client import RestClient
+from profile_exchange.tenants.rest.credentials import TenantCredentials
+from profile_exchange.tenants.rest.network import Patience
+from profile_exchange.tenants.rest.source import RestSource
+from tests.pipeline.exchange import Exchange, furnish, profile_id
+from tests.tenants import faults
+from tests.tenants.scripted_partner import KEY, SECRET, Answer, Request, ScriptedPartner
+
+HOST = "taylor-times.localhost"
+PATIENCE = Patience(attempts=3, backoff=0.001, read=0.5, total=1.0, size=1 << 20)
+GOAL = {
+    "links": [{"theirs": "email", "ours": "email"}],
+    "mappings": [{"from": "sports", "to": "TaylorTimes_Sports"}],
+}
+Fault = Callable[[Any], Answer]
+
+
+class Tenant(ScriptedPartner):
+    """A tenant with pages of two profiles, as JSON of any kind, that plays faults in between.
+
+    ``faults`` are the answers to its next requests for a page of profiles: each a function of
+    what a well-behaved partner would say. The last one stays if ``forever``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._respond)
+        self.profiles = {"all": [self.profile(n) for n in range(5)]}
+        self.faults: list[Fault] = []
+        self.forever = False
+        self.counts_profiles = True
+
+    @staticmethod
+    def profile(number: int, member: bytes = b'"other": {"deep": [1]}') -> bytes:
+        """A profile with its properties in an order of their own and a field that nobody knows."""
+        start = f'{{"properties": [{{"values": ["p{number}@example.com"], "id": "email"}}], '
+        return start.encode() + member + f', "id": "{profile_id(number + 1)}"}}'.encode()
+
+    def _respond(self, request: Request) -> Answer:
+        if request.path.endswith("/profiles"):
+            return self._faulty(request)
+        known = [{"id": "email", "filterType": "EMAIL", "indexed": True}, {"id": "sports"}]
+        segments = [
+            {"id": name, "profileCount": len(held)} if self.counts_profiles else {"id": name}
+            for name, held in self.profiles.items()
+        ]
+        listed = {"segments": segments, "profileProperties": known}
+        return Answer({name: items for name, items in listed.items() if name in request.path})
+
+    def _faulty(self, request: Request) -> Answer:
+        if not self.faults:
+            return Answer(self._page(request))
+        fault = self.faults[0] if self.forever else self.faults.pop(0)
+        return fault({"profiles": [{"id": str(profile_id(1))}] * 50})
+
+    def _page(self, request: Request) -> bytes:
+        held = self.profiles[request.path.split("/")[-2]]
+        start = int(dict(request.query).get("cursor", "*").replace("*", "0"))
+        after = b', "nextCursor": "%d"' % (start + 2) if start + 2 < len(held) else b""
+        return b'{"profiles": [' + b",".join(held[start : start + 2]) + b"]" + after + b"}"
+
+
+class OverHttp(Exchange):
+    """An exchange whose other tenant is asked over HTTP."""
+
+    rest: RestSource
+
+    @property
+    def source(self) -> RestSource:  # type: ignore[override]
+        return self.rest
+
+    def pulled(self) -> Run:
+        run = self.open()
+        for request in requests_for(run, run.plan.segments):
+            pull(run, self.rest, request)
+        return run
+
+
+@pytest.fixture
+def tenant() -> Iterator[Tenant]:
+    with (served := Tenant()).running():
+        yield served
+
+
+@pytest.fixture
+def exchange(store_url: str, tenant: Tenant) -> Iterator[OverHttp]:
+    furnish(store_url, {"email": "EMAIL!"}, [])
+    made = OverHttp(store_url, GOAL, [], {})
+    credentials = TenantCredentials(HOST, KEY, SECRET, tenant.base_url)
+    with RestClient(credentials, PATIENCE) as client:
+        made.rest = RestSource(client, page_size=2)
+        yield made
+
+
+def staged(run: Run) -> int:
+    with run.engine.connect() as database:
+        return int(
+            database.execute(select(func.count()).select_from(run.staging.staged)).scalar_one()
+        )
+
+
+def rejected(run: Run) -> list[Any]:
+    fates, rows = run.staging.fate, tables.quarantine
+    with run.engine.connect() as database:
+        settled = database.execute(select(fates.c.profile_id)).scalars().all()
+        kept = select(rows.c.profile_id).where(rows.c.run_seq == run.seq)
+        assert sorted(settled) == sorted(database.execute(kept).scalars())
+    return sorted(settled)
+
+
+def test_every_cursor_is_followed_to_the_end(exchange: OverHttp, tenant: Tenant) -> None:
+    run = exchange.pulled()
+    assert (staged(run), rejected(run)) == (5, [])
+    asked = [dict(request.query)["cursor"] for request in tenant.asked("/profiles")]
+    assert asked == ["*", "2", "4"]
+
+
+PASSING: dict[str, Fault] = {
+    **{f"a status {s}": lambda _, s=s: faults.busy(s) for s in (408, 425, 429, 500, 502, 503, 504)},
+    "a Retry-After that is no number": lambda _: faults.busy(503, Retry_After="²"),
+    "a Retry-After with a date that has passed": lambda _: faults.busy(
+        429, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT"
+    ),
+    "a body cut in the middle": faults.cut_in_the_middle,
+    "a body cut without a length": faults.cut_without_a_length,
+    "a body cut in a chunk": faults.cut_in_a_chunk,
+    "a packed body cut": faults.cut_while_packed,
+    "a packed body damaged": faults.damaged_while_packed,
+    "an empty body": lambda _: Answer(b""),
+    "no answer at all": faults.hung_up,
+    "no HTTP": faults.no_http,
+    "silence": faults.silent,
+    "a head that dribbles": faults.dribbled_head,
+    "a body that dribbles": faults.dribbled_body,
+}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_what_may_pass_is_asked_for_again(exchange: OverHttp, tenant: Tenant, fault: str) -> None:
+    tenant.faults = [PASSING[fault]]
+    run = exchange.pulled()
+    assert (staged(run), rejected(run)) == (5, [])
+    assert len(tenant.asked("/profiles")) == 4
+
+
+LASTING: dict[str, tuple[Fault, type[ExchangeError], str]] = {
+    "403": (lambda _: faults.busy(403), CredentialsRefused, "ask the other tenant"),
+    "401 twice": (lambda _: faults.busy(401), CredentialsRefused, "still valid"),
+    "404": (lambda _: faults.busy(404), NoLongerExposed, "take it out of the import goal"),
+    "400": (lambda _: faults.busy(400), ProtocolViolation, "versions of both sides"),
+    "421": (lambda _: faults.busy(421), WrongHost, r"correct partner\.host"),
+    **{
+        f"a redirection {status}": (
+            lambda _, status=status: faults.busy(status, Location="http://127.0.0.1:9/"),
+            WrongHost,
+            r"correct partner\.host",
+        )
+        for status in (301, 302, 303, 307, 308)
+    },
+    "a page of a website": (lambda _: Answer(b"<html>"), ProtocolViolation, "BlueConic tenant"),
+    "a list instead of a page": (lambda _: Answer([]), ProtocolViolation, "BlueConic tenant"),
+    "a cursor that is no text": (
+        lambda _: Answer({"profiles": [], "nextCursor": 7}),
+        ProtocolViolation,
+        "BlueConic tenant",
+    ),
+    "a cursor given before": (
+        lambda _: Answer({"profiles": [], "nextCursor": "7"}),
+        ProtocolViolation,
+        "never end",
+    ),
+    "a page without end": (faults.endless, ProtocolViolation, "1,048,576 bytes"),
+    "a gzip bomb": (lambda _: faults.bomb("gzip", 8), ProtocolViolation, "EXCHANGE_PAGE_SIZE"),
+    "a bomb of nothing": (lambda _: faults.bomb_of_nothing(), ProtocolViolation, "1,048,576"),
+    "deflate": (lambda _: faults.bomb("deflate", 8), ProtocolViolation, "not asked for"),
+    "zstd": (
+        lambda _: Answer(b"\x28\xb5\x2f\xfd", headers={"Content-Encoding": "zstd"}),
+        ProtocolViolation,
+        "not asked for",
+    ),
+    "gzip in gzip": (
+        lambda _: Answer(b"", headers={"Content-Encoding": "gzip, gzip"}),
+        ProtocolViolation,
+        "not asked for",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", LASTING)
+def test_what_does_not_pass_fails_at_once_and_says_what_to_change(
+    exchange: OverHttp, tenant: Tenant, fault: str
+) -> None:
+    played, kind, advice = LASTING[fault]
+    tenant.faults, tenant.forever = [played], True
+    with pytest.raises(kind, match=advice):
+        exchange.pulled()
+    # Asked again only where that is the way to find out.
+    assert len(tenant.asked("/profiles")) <= 2
+
+
+def test_cursors_without_profiles_come_to_an_end(exchange: OverHttp, tenant: Tenant) -> None:
+    cursors = iter(range(1000))
+    tenant.faults = [lambda _: Answer({"profiles": [], "nextCursor": f"c{next(cursors)}"})]
+    tenant.forever = True
+    with pytest.raises(ProtocolViolation, match="never end"):
+        exchange.pulled()
+
+
+def test_a_tenant_that_stays_busy_is_left_to_a_later_try_which_goes_on_where_this_one_was(
+    exchange: OverHttp, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profile_exchange.pipeline.pull.PAGES_PER_COMMIT", 1)
+    run = exchange.open()
+    (request,) = requests_for(run, run.plan.segments)
+    good: Fault = lambda _: Answer({"profiles": [{"id": str(profile_id(1))}], "nextCursor": "2"})  # noqa: E731
+    tenant.faults = [good, *[lambda _: faults.busy(503, Retry_After="0")] * 3]
+    with pytest.raises(SourceUnavailable, match="503"):
+        pull(run, exchange.rest, request)
+    assert pull(run, exchange.rest, request) == 4
+    asked = [dict(each.query)["cursor"] for each in tenant.asked("/profiles")]
+    assert asked == ["*", "2", "2", "2", "2", "4"]
+
+
+def test_a_request_as_a_whole_has_a_deadline(exchange: OverHttp, tenant: Tenant) -> None:
+    tenant.faults, tenant.forever = [faults.dribbled_head], True
+    started = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="ReadTimeout"):
+        exchange.rest.page("all", None, [])
+    # Each byte came well within the time-out for reading; three times the whole took too long.
+    assert time.monotonic() - started >= PATIENCE.attempts * PATIENCE.total
+
+
+@pytest.mark.parametrize("spoil", faults.SPOILS)
+def test_a_spoiled_profile_costs_itself_and_never_the_others(
+    exchange: OverHttp, tenant: Tenant, spoil: str
+) -> None:
+    tenant.profiles["all"][2] = tenant.profile(2, faults.SPOILS[spoil])
+    run = exchange.pulled()
+    assert (staged(run), rejected(run)) == (4, [profile_id(3)])
+
+
+@pytest.mark.parametrize("oddity", faults.ODDITIES)
+def test_an_oddity_costs_nothing(exchange: OverHttp, tenant: Tenant, oddity: str) -> None:
+    tenant.profiles["all"][2] = tenant.profile(2, faults.ODDITIES[oddity])
+    run = exchange.pulled()
+    assert (staged(run), rejected(run)) == (5, [])
+
+
+def test_profiles_without_an_id_are_counted_each_and_the_same_when_asked_again(
+    exchange: OverHttp, tenant: Tenant
+) -> None:
+    nameless = [b"null", b"17", b"{}", b'{"id": NaN}', b'"text"']
+    tenant.profiles["all"] = [*nameless, tenant.profile(1)]
+    first = exchange.pulled()
+    assert staged(first) == 1
+    counted = rejected(first)
+    assert len(counted) == len(nameless)
+    assert rejected(exchange.pulled()) == counted
+
+
+def test_what_is_spoiled_around_the_profiles_costs_nothing(
+    exchange: OverHttp, tenant: Tenant
+) -> None:
+    page = b'{"totalPages": NaN, "links": ["\\ud800"], "profiles": [%s]}' % tenant.profile(1)
+    tenant.faults = [lambda _: Answer(page)]
+    run = exchange.pulled()
+    assert (staged(run), rejected(run)) == (1, [])
+
+
+def test_the_whole_run_of_a_spoiled_partner_adds_up(exchange: OverHttp, tenant: Tenant) -> None:
+    furnish(exchange.store_url, {}, [{"id": "a", "email": "p0@example.com"}])
+    exchange.goal = {**GOAL, "limits": {"max_rejected_share": 1}}
+    tenant.profiles["all"][1:1] = [
+        tenant.profile(100 + n, spoil) for n, spoil in enumerate(faults.SPOILS.values())
+    ]
+    tenant.faults = [lambda _: faults.busy(503), faults.cut_in_the_middle]
+    counts = exchange.counts()
+    assert counts.received == 5 + len(faults.SPOILS)
+    assert counts.rejected == len(faults.SPOILS)
+
+
+def test_a_token_that_expires_in_the_middle_is_renewed_once_and_the_same_page_asked_for(
+    exchange: OverHttp, tenant: Tenant
+) -> None:
+    run = exchange.open()
+    issued = tenant.tokens
+    (request,) = requests_for(run, run.plan.segments)
+
+    def expired(_: Any) -> Answer:
+        tenant.valid_token = "another"
+        return Answer({"error": "invalid_token"}, status=401)
+
+    tenant.faults = [expired]
+    assert pull(run, exchange.rest, request) == 5
+    assert tenant.tokens == issued + 1
+    assert [dict(each.query)["cursor"] for each in tenant.asked("/profiles")] == [
+        "*",
+        "*",
+        "2",
+        "4",
+    ]
+
+
+@pytest.mark.parametrize("expires_in", [0, -1, None, 10**12])
+def test_any_lifetime_of_a_token_is_lived_with(
+    exchange: OverHttp, tenant: Tenant, expires_in: int | None
+) -> None:
+    tenant.expires_in = expires_in
+    assert staged(exchange.pulled()) == 5
+
+
+@pytest.mark.parametrize("token", ["", "with blank", "line\nend", "é"])
+def test_a_token_that_no_header_can_carry_is_refused(
+    exchange: OverHttp, tenant: Tenant, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant, "_token", lambda _: Answer({"access_token": token}))
+    with pytest.raises(ProtocolViolation, match="no header can carry"):
+        exchange.rest.authenticate()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, CredentialsRefused), (401, CredentialsRefused), (404, WrongHost), (302, WrongHost)],
+)
+def test_a_token_that_is_refused_fails_at_once(
+    exchange: OverHttp,
+    tenant: Tenant,
+    status: int,
+    kind: type[ExchangeError],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tenant, "_token", lambda _: Answer({}, status))
+    with pytest.raises(kind):
+        exchange.rest.authenticate()
+    assert len(tenant.requests) == 1
+
+
+def test_segments_are_pulled_one_by_one_and_split_for_the_steps_after(
+    exchange: OverHttp, tenant: Tenant
+) -> None:
+    """A source without id ranges: one task for each segment, packages as for any other."""
+    tenant.profiles = {
+        "some": [tenant.profile(n) for n in range(4)],
+        "others": [tenant.profile(n) for n in range(2, 8)],
+    }
+    furnish(exchange.store_url, {}, [{"id": n, "email": f"p{n}@example.com"} for n in range(8)])
+    exchange.profiles_per_part = 2
+    run = exchange.open()
+    requests = requests_for(run, run.plan.segments)
+    assert [request.segments for request in requests] == [("some",), ("others",)]
+    _, admission = exchange.gated()
+    assert len(admission.packages) == 4
+    assert exchange.counts().received == 8
+
+
+def test_segments_that_are_not_counted_are_taken_for_large(
+    exchange: OverHttp, tenant: Tenant
+) -> None:
+    tenant.counts_profiles = False
+    tenant.profiles = {name: [tenant.profile(n)] for n, name in enumerate(("one", "two"))}
+    run = exchange.open()
+    assert len(requests_for(run, run.plan.segments)) == 2
+
+
+def test_a_list_that_repeats_itself_ends(exchange: OverHttp, tenant: Tenant) -> None:
+    same = {"segments": [{"id": "all", "name": None, "tags": None}], "totalResults": 10**9}
+    tenant.respond = lambda _: Answer(same)
+    assert [segment.id for segment in exchange.rest.segments()] == ["all"]
+
+
+def test_a_list_without_end_is_not_read_to_its_end(
+    exchange: OverHttp, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("profile_exchange.tenants.rest.source.LIST_LIMIT", 1000)
+
+    def respond(request: Request) -> Answer:
+        start = int(dict(request.query)["startIndex"])
+        return Answer({"segments": [{"id": f"s{start + n}"} for n in range(200)]})
+
+    tenant.respond = respond
+    with pytest.raises(ProtocolViolation, match="has no end"):
+        exchange.rest.segments()
+
+
+def test_a_list_that_breaks_off_is_asked_for_again(exchange: OverHttp, tenant: Tenant) -> None:
+    answers = iter([Answer(b'{"segments": [{"id": "a'), Answer({"segments": None})])
+    tenant.respond = lambda _: next(answers)
+    assert exchange.rest.segments() == []
+
+
+def test_links_are_read_whatever_the_profiles_are_like(exchange: OverHttp, tenant: Tenant) -> None:
+    links = json.dumps([{"rel": "range", "href": f"/?cursor={n}"} for n in range(2)]).encode()
+    page = b'{"profiles": [{%b}], "links": %b}' % (faults.NAN, links)
+    tenant.faults = [lambda _: Answer(page)]
+    assert exchange.rest.ranges("all", 2) == ["0", "1"]

@@ -53,6 +53,8 @@ class ScriptedPartner:
     ) -> None:
         self.tls = tls
         self.expires_in: Any = 3600
+        self.secret = SECRET
+        self.token_prefix = "token-"
         self.respond = respond
         self.requests: list[Request] = []
         self.tokens = 0
@@ -92,10 +94,10 @@ class ScriptedPartner:
         return self.respond(request)
 
     def _token(self, form: dict[str, str]) -> Answer:
-        if (form.get("client_id"), form.get("client_secret")) != (KEY, SECRET):
+        if (form.get("client_id"), form.get("client_secret")) != (KEY, self.secret):
             return Answer({"error": "invalid_client"}, status=401)
         self.tokens += 1
-        self.valid_token = f"token-{self.tokens}"
+        self.valid_token = f"{self.token_prefix}{self.tokens}"
         token = {"access_token": self.valid_token, "token_type": "Bearer"}
         return Answer({**token, "expires_in": self.expires_in})
 
@@ -113,7 +115,7 @@ class ScriptedPartner:
                 answer = partner.answer(request, body)
                 _play(self, answer)
 
-            do_GET = do_POST = _handle  # noqa: N815 - the names the server looks for
+            do_GET = do_POST = do_CONNECT = _handle  # noqa: N815 - the names the server looks for
 
             def log_message(self, *args: Any) -> None:
                 """A test's output is no place for an access log."""

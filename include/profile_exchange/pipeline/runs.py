@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Engine, func, insert, select, update
@@ -39,7 +39,7 @@ class Run:
     seq: int
     state: str
     plan: Plan
-    store_url: str
+    store_url: str = field(repr=False)
 
     @property
     def goal(self) -> ImportGoal:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -123,13 +122,17 @@ class RestClient:
 
     def authenticate(self) -> None:
         """Get a fresh token. Raises `CredentialsRefused` when key and secret are not accepted."""
-        with _bare_errors():
-            self._retrying(self._fetch_token)
+        self._try(self._fetch_token)
 
     def get(self, path: str, query: Query, parse: Callable[[bytes], Any]) -> Any:
         """The parsed answer to a GET; a body that breaks off is asked for again."""
-        with _bare_errors():
-            return self._retrying(self._get_once, path, query, parse)
+        return self._try(self._get_once, path, query, parse)
+
+    def _try(self, request: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return self._retrying(request, *arguments)
+        except ExchangeError as error:
+            raise error.with_traceback(None) from None
 
     def _get_once(self, path: str, query: Query, parse: Callable[[bytes], Any]) -> Any:
         answer = self._authorised(path, query)
@@ -210,11 +213,3 @@ class RestClient:
 def _encoding(credentials: TenantCredentials) -> str:
     """On this machine there is no bandwidth to save, only the work of packing."""
     return "identity" if credentials.is_plain else "gzip"
-
-
-@contextmanager
-def _bare_errors() -> Iterator[None]:
-    try:
-        yield
-    except ExchangeError as error:
-        raise error.with_traceback(None) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,9 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 
 from profile_exchange.tenants.rest.credentials import TenantCredentials
+
+# At DEBUG it writes down every header that a partner sends, whatever the partner put there.
+logging.getLogger("httpcore").setLevel(logging.INFO)
 
 #: What goes wrong on the way to a tenant, or in what it sends.
 FAILURES = (

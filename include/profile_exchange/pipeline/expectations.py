@@ -8,7 +8,7 @@ from typing import Any
 
 from profile_exchange.domain.connection import ImportGoal
 from profile_exchange.domain.properties import (
-    MAX_TEXT_CHARACTERS,
+    MAX_VALUE_BYTES,
     MAX_WHOLE_NUMBER,
     NUMERIC_TYPES,
     VALUE_FORMS,
@@ -56,6 +56,9 @@ class PlannedExpectation:
     type: str
     kwargs: Mapping[str, Any]
     property_id: str
+    #: The text column that it only pre-sorts: what breaks it may still be within the limits of
+    #: a value, which are told in characters and in bytes.
+    limits_of: str = ""
 
 
 def checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
@@ -87,9 +90,15 @@ def _derived(checked: CheckedProperty) -> Iterator[PlannedExpectation]:
     if form:
         regex = {"column": checked.raw, "regex": form.pattern}
         yield PlannedExpectation("expect_column_values_to_match_regex", regex, checked.id)
-    longest = form.max_characters if form else MAX_TEXT_CHARACTERS
+    # A character takes four bytes at most: most texts need no counting of bytes.
+    longest = form.max_characters if form else MAX_VALUE_BYTES // 4
     length = {"column": checked.raw, "max_value": longest}
-    yield PlannedExpectation("expect_column_value_lengths_to_be_between", length, checked.id)
+    yield PlannedExpectation(
+        "expect_column_value_lengths_to_be_between",
+        length,
+        checked.id,
+        limits_of="" if form else checked.raw,
+    )
     if checked.filter_type is FilterType.RANGE:
         limits = {"min_value": -MAX_WHOLE_NUMBER, "max_value": MAX_WHOLE_NUMBER}
         yield PlannedExpectation(

@@ -31,6 +31,7 @@ from sqlalchemy import (
     insert,
     literal,
     null,
+    or_,
     select,
     true,
 )
@@ -41,7 +42,11 @@ from sqlalchemy.schema import CreateTable, DropTable
 from profile_exchange.domain.errors import ConfigurationError, LimitExceeded
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
-from profile_exchange.domain.properties import VALUE_FORMS
+from profile_exchange.domain.properties import (
+    MAX_TEXT_CHARACTERS,
+    MAX_VALUE_BYTES,
+    VALUE_FORMS,
+)
 from profile_exchange.pipeline.expectations import (
     CheckedProperty,
     PlannedExpectation,
@@ -179,9 +184,17 @@ def _broken(engine: Engine, values: Table, planned: Sequence[PlannedExpectation]
                 "be evaluated: compare its kwargs with Great Expectations' documentation."
             )
         if not result.success:
-            condition = _condition(validator, expectation, configuration)
+            if expectation.limits_of:
+                condition = _exceeds(values.c[expectation.limits_of])
+            else:
+                condition = _condition(validator, expectation, configuration)
             broken.append(Broken(expectation, condition))
     return broken
+
+
+def _exceeds(text: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a text is longer than a value can be (SEMANTICS, Mapping and writing 4)."""
+    return or_(func.length(text) > MAX_TEXT_CHARACTERS, func.octet_length(text) > MAX_VALUE_BYTES)
 
 
 def _validator(engine: Engine, values: Table) -> Any:

@@ -1,0 +1,81 @@
+"""How long a value may be, and a run of every strategy, three times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.pipeline.exchange import Exchange, furnish, ours, profile_id
+
+LINKED = {"links": [{"theirs": "email", "ours": "email"}]}
+TYPES = {"email": "EMAIL!", "sports": "SELECT", "visits": "RANGE", "spent": "CURRENCY"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fate"),
+    [
+        ("x" * 65_000, "modified"),
+        ("x" * 65_001, "rejected"),
+        ("é" * 32_768, "modified"),
+        ("é" * 32_769, "rejected"),
+        ("\U0001f600" * 16_384, "modified"),
+        ("\U0001f600" * 16_385, "rejected"),
+    ],
+    ids=["characters", "one more", "bytes", "two more", "wide", "four more"],
+)
+def test_a_value_may_have_65000_characters_and_64_kilobytes(
+    store_url: str, text: str, fate: str
+) -> None:
+    """SEMANTICS, Mapping and writing 4."""
+    furnish(store_url, {"email": "EMAIL!"}, [{"id": "a", "email": "a@example.com"}])
+    mappings = [{"from": "sports", "to": "Sport"}]
+    goal = {**LINKED, "mappings": mappings, "limits": {"max_rejected_share": 1}}
+    theirs = [{"id": 1, "email": "a@example.com", "sports": text}]
+    counts = Exchange(store_url, goal, theirs, TYPES).counts().as_dict()
+    assert counts[fate] == 1
+    held = ours(store_url)[profile_id("a")]
+    assert held.get("Sport") == ([text] if fate == "modified" else None)
+
+
+EVERY_STRATEGY: list[dict[str, Any]] = [
+    {"from": "sports", "to": "Set"},
+    {"from": "sports", "to": "Cleared", "clear_when_absent": True},
+    {"from": "sports", "to": "IfEmpty", "strategy": "SET_IF_EMPTY"},
+    {"from": "sports", "to": "Added", "strategy": "ADD", "transforms": ["lower"]},
+    {"text": "reader", "to": "Added", "strategy": "ADD"},
+    {"from": "sports", "to": "Removed", "strategy": "REMOVE"},
+    {"segments": True, "to": "Segments"},
+    {"from": "visits", "to": "Visits", "strategy": "SUM"},
+    {"from": "spent", "to": "Both", "strategy": "INCREMENT"},
+    {"from": "visits", "to": "Both", "strategy": "SUM"},
+]
+
+
+def test_three_runs_of_every_strategy_come_to_what_one_does(store_url: str) -> None:
+    """SEMANTICS, Mapping and writing 2."""
+    mine = [{"id": f"ours-{n}", "email": f"p{n}@example.com"} for n in range(6)]
+    furnish(store_url, {"email": "EMAIL!"}, mine)
+    theirs = [
+        {
+            "id": n,
+            "email": f"p{n % 7}@example.com",
+            "sports": ["Rowing", f"Sport {n}"],
+            "visits": n,
+            "spent": f"{n}.25",
+            "modified": 1000 + n,
+        }
+        for n in range(20)
+    ]
+    types = {**TYPES, "spent": "DECIMAL"}
+    goal = {**LINKED, "unmatched": "create", "mappings": EVERY_STRATEGY}
+    exchange = Exchange(store_url, goal, theirs, types, profiles_per_part=6)
+    first = exchange.counts()
+    once = ours(store_url)
+    assert (first.created, first.modified, first.superseded) == (1, 6, 13)
+    assert once[profile_id("ours-3")]["Both"] == ["34.25"]
+    for _ in range(2):
+        again = exchange.run()
+        assert (again.counts.modified, again.counts.unchanged) == (0, 7)
+        assert not any(each.written for each in again.properties)
+        assert ours(store_url) == once

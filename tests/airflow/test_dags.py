@@ -41,6 +41,12 @@ def test_an_import_has_the_steps_in_their_order() -> None:
     assert order == [step.value for step in Step]
 
 
+def test_an_exposure_has_its_checks_and_fails_with_either() -> None:
+    dag = dags.build(registry.connection("harbor-goods", CONNECTIONS))
+    assert [task.task_id for task in dag.topological_sort()] == ["check_grant", "check_credentials"]
+    assert {task.trigger_rule for task in dag.tasks} == {"all_success"}
+
+
 def test_pull_and_upsert_are_mapped_over_id_ranges() -> None:
     dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
     assert {task.task_id for task in dag.tasks if task.is_mapped} == {"pull", "upsert"}

@@ -29,6 +29,7 @@ from profile_exchange.installation.launch import Installation
 from profile_exchange.sample import loading
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import run as runs
+from profile_exchange.tenants.postgres.exposure_checks import exposure_checks
 from tests.folders import enterable
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
@@ -173,7 +174,12 @@ def test_a_second_import_of_unchanged_data_writes_nothing(
 
 
 def test_an_exposing_connection_has_a_run_of_its_own(installation: Installation) -> None:
-    assert finished(installation, "harbor-goods").succeeded
+    ended = finished(installation, "harbor-goods")
+    assert ended.succeeded
+    latest, *_ = exposure_checks(installation.store_url("taylor-times"), "harbor-goods")
+    assert latest.run_id == ended.run_id
+    assert latest.exposed
+    assert set(latest.exposed) >= {"subscribers"}
 
 
 def test_xcoms_carry_counts_and_references_and_no_value(

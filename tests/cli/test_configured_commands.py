@@ -13,10 +13,13 @@ from sqlalchemy import insert
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
+from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.domain.fates import FateCounts
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import exchanged_profile, run
+from profile_exchange.tenants.postgres.describe import describe
+from profile_exchange.tenants.postgres.exposure_checks import check_exposure, note_failed_check
 
 COUNTS = FateCounts(received=7, unmatched=4, modified=2, unchanged=1)
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -112,6 +115,22 @@ def test_history_is_there_for_programs(store: str) -> None:
     assert newest["failure"] == "The secret is wrong."
     assert oldest["counts"] == COUNTS.as_dict()
     assert oldest["finished_at"] == NOON.isoformat()
+
+
+def test_history_of_an_exposing_connection_is_what_its_runs_found(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_SECRET_TAYLOR_TIMES_STORE", store_url)
+    assert "has not run yet" in exchange("history", "harbor-goods").stdout
+    describe(store_url, registry.tenant("taylor-times"), now=NOON)
+    check_exposure(store_url, registry.connection("harbor-goods"), "r1", now=NOON)
+    note_failed_check(store_url, "harbor-goods", "r2", "The key ends.", now=NOON.replace(hour=13))
+    shown = exchange("history", "harbor-goods").stdout
+    assert "subscribers 0" in shown
+    assert "Unique profiles sent 0." in shown
+    newest, oldest = json.loads(exchange("history", "harbor-goods", "--json").stdout)
+    assert (newest["state"], newest["failure"]) == ("failed", "The key ends.")
+    assert (oldest["state"], oldest["exposed"]["subscribers"]) == ("succeeded", 0)
 
 
 def test_history_of_a_connection_that_has_not_run_says_so(

@@ -12,21 +12,20 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck
     from profile_exchange.tenants.postgres.run_history import PastRun
 
 _COUNTS = ("received", "created", "modified", "unchanged", "rejected", "withheld", "unmatched")
 
 
 def history(
-    connection: Annotated[
-        str, typer.Argument(metavar="CONNECTION", help="Id of a connection with an import goal.")
-    ],
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="Id of a connection.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Runs to show, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """Show what a connection's runs did, the newest first.
 
-    Reads the ledger in the importing tenant's store; Airflow need not run.
+    Reads what is on record in the tenant's own store; Airflow need not run.
     """
     from profile_exchange.cli.configured import store_url_of
     from profile_exchange.config import registry
@@ -35,6 +34,9 @@ def history(
 
     found = registry.connection(connection)
     url = store_url_of(found)
+    if found.importing is None:
+        _tell_checks(found.title, url, found.id, limit, as_json=as_json)
+        return
     runs = past_runs(url, found.id, limit)
     if as_json:
         typer.echo(json.dumps([_as_object(past) for past in runs]))
@@ -43,6 +45,35 @@ def history(
     console = Console(highlight=False)
     console.print(_table(found.title, runs) if runs else f"{found.title} has not run yet.")
     console.print(f"Unique profiles received {exchanged.received:,}, sent {exchanged.sent:,}.")
+
+
+def _tell_checks(title: str, url: str, connection_id: str, limit: int, *, as_json: bool) -> None:
+    """What the runs of a connection that only exposes found, and how many profiles were sent."""
+    from profile_exchange.tenants.postgres.exposure_checks import exposure_checks
+    from profile_exchange.tenants.postgres.run_history import data_exchange
+
+    checks = exposure_checks(url, connection_id, limit)
+    if as_json:
+        typer.echo(json.dumps([_check_as_object(check) for check in checks]))
+        return
+    console = Console(highlight=False)
+    if not checks:
+        console.print(f"{title} has not run yet.", markup=False)
+    for check in checks:
+        told = check.failure or check.sentence()
+        console.print(f"{check.at:%Y-%m-%d %H:%M:%S}  {told}", markup=False, soft_wrap=True)
+    sent = data_exchange(url, connection_id).sent
+    console.print(f"Unique profiles sent {sent:,}.")
+
+
+def _check_as_object(check: ExposureCheck) -> dict[str, Any]:
+    return {
+        "run_id": check.run_id,
+        "at": check.at.isoformat(),
+        "state": "failed" if check.failure else "succeeded",
+        "failure": check.failure or None,
+        "exposed": check.exposed,
+    }
 
 
 def _as_object(past: PastRun) -> dict[str, Any]:

@@ -10,6 +10,7 @@
     │   ├── WrongHost           the credentials belong to, or reach, another host
     │   ├── NoLongerExposed     a segment, property or identifier left the grant
     │   ├── GrantOutdated       our own grant names what our tenant does not have any more
+    │   ├── CredentialsEnding   our partner's last consumer key is about to end
     │   ├── ProtocolViolation   the other tenant's answer is not the published API
     │   ├── TargetRefused       a target property must not be written
     │   ├── LimitExceeded       the gate stopped the run before anything was written
@@ -103,6 +104,10 @@ class NoLongerExposed(FatalError):
 
 class GrantOutdated(FatalError):
     """The expose goal names a segment, property or objective that the tenant does not have."""
+
+
+class CredentialsEnding(FatalError):
+    """The last consumer key with which our partner reads is about to end."""
 
 
 class ProtocolViolation(FatalError):

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def add_exposure(dag: DAG, connection: Connection) -> None:
     """Add the checks of an exposing connection to its DAG."""
     with dag:
-        check_grant(connection.id)
+        check_grant(connection.id) >> check_credentials(connection.id)
 
 
 @task
@@ -25,11 +25,31 @@ def add_exposure(dag: DAG, connection: Connection) -> None:
 def check_grant(connection_id: str) -> dict[str, Any]:
     """Everything granted must exist in the tenant. Returns the profiles in each segment."""
     from profile_exchange.config import registry
-    from profile_exchange.orchestration.resolving import store_url_of
-    from profile_exchange.tenants.postgres.granting import granted_profiles
+    from profile_exchange.orchestration.resolving import current_run_id, store_url_of
+    from profile_exchange.tenants.postgres.exposure_checks import check_exposure
 
     connection = registry.connection(connection_id)
-    counts = granted_profiles(store_url_of(connection), connection, now=datetime.now(UTC))
-    for segment, profiles in counts.items():
-        log.info("Segment %s: %d profiles may leave", segment, profiles)
-    return counts
+    found = check_exposure(
+        store_url_of(connection), connection, current_run_id(), now=datetime.now(UTC)
+    )
+    log.info("%s", found.sentence())
+    return {"exposed": dict(found.exposed or {}), "sentence": found.sentence()}
+
+
+@task
+@told
+def check_credentials(connection_id: str) -> str | None:
+    """The partner's last consumer key must not be about to end. Returns when it does."""
+    from profile_exchange.config import registry
+    from profile_exchange.domain.errors import CredentialsEnding
+    from profile_exchange.orchestration.resolving import current_run_id, store_url_of
+    from profile_exchange.tenants.postgres import exposure_checks as step
+
+    connection = registry.connection(connection_id)
+    url, now = store_url_of(connection), datetime.now(UTC)
+    try:
+        ends = step.check_credentials(url, connection, now=now)
+    except CredentialsEnding as error:
+        step.note_failed_check(url, connection.id, current_run_id(), str(error), now=now)
+        raise
+    return ends.isoformat() if ends else None

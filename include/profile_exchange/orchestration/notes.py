@@ -13,7 +13,8 @@ from airflow.listeners import hookimpl
 
 log = logging.getLogger(__name__)
 
-REPORT = "report"
+#: The tasks whose results have a sentence for the note: of an import, and of an exposure.
+REPORTS = ("report", "check_grant")
 
 
 @hookimpl
@@ -24,18 +25,24 @@ def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 - Airflo
 
 
 def _sentence(dag_run: Any) -> str | None:
-    from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
     if session is None or not _is_ours(dag_run):
         return None
+    told = (_returned(session, dag_run, task_id) for task_id in REPORTS)
+    return next((value["sentence"] for value in told if "sentence" in value), None)
+
+
+def _returned(session: Any, dag_run: Any, task_id: str) -> dict[str, Any]:
+    from airflow.models.xcom import XComModel
+
     query = XComModel.get_many(
-        run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=REPORT, key="return_value"
+        run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key="return_value"
     )
     found = session.scalars(query.with_only_columns(XComModel.value)).first()
     value = XComModel.deserialize_value(_Stored(found)) if found is not None else None
-    return value.get("sentence") if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 class _Stored:
@@ -46,4 +53,4 @@ class _Stored:
 
 
 def _is_ours(dag_run: Any) -> bool:
-    return any(instance.task_id == REPORT for instance in dag_run.task_instances)
+    return any(instance.task_id in REPORTS for instance in dag_run.task_instances)

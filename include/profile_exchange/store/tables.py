@@ -378,3 +378,17 @@ disclosure = Table(
     Index("disclosure_connection_at", "connection", "at"),
     schema="exchange",
 )
+
+#: What each run of an exposing connection's DAG found: how many profiles may leave, by segment.
+#: ``exposed`` is null when the run failed before it could count.
+exposure_check = Table(
+    "exposure_check",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("at", TIMESTAMP, nullable=False),
+    Column("exposed", JSONB),
+    Column("failure", Text, nullable=False, server_default=""),
+    Index("exposure_check_connection_at", "connection", "at"),
+    schema="exchange",
+)

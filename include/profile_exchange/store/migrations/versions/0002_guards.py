@@ -1,9 +1,10 @@
-"""The audit, which nobody changes, and tables whose rows a policy may keep from a role."""
+"""What guards the exposing side: its audit, policies on rows, and the record of its checks."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -28,6 +29,23 @@ def upgrade() -> None:
         "sign_in_client",
         "sign_in",
         ["client_id", "outcome", "address", "at"],
+        unique=False,
+        schema="exchange",
+    )
+    op.create_table(
+        "exposure_check",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("exposed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("failure", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("connection", "run_id"),
+        schema="exchange",
+    )
+    op.create_index(
+        "exposure_check_connection_at",
+        "exposure_check",
+        ["connection", "at"],
         unique=False,
         schema="exchange",
     )
@@ -68,5 +86,7 @@ def downgrade() -> None:
     for table in AUDIT:
         op.execute(f"drop trigger append_only on exchange.{table}")
     op.execute("drop function exchange.refuse_change()")
+    op.drop_index("exposure_check_connection_at", table_name="exposure_check", schema="exchange")
+    op.drop_table("exposure_check", schema="exchange")
     op.drop_index("sign_in_client", table_name="sign_in", schema="exchange")
     op.drop_table("sign_in", schema="exchange")

@@ -1,0 +1,125 @@
+"""The record of an exposing connection's checks: what is exposed now, against last time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert
+
+from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.errors import CredentialsEnding, ExchangeError
+from profile_exchange.store.database import engine_for, store_errors
+from profile_exchange.store.tables import exposure_check
+from profile_exchange.tenants.postgres.credentials import list_credentials
+from profile_exchange.tenants.postgres.granting import granted_profiles
+
+#: How long before the last consumer key ends somebody should be told.
+NOTICE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureCheck:
+    """What one run found. ``exposed`` is the profiles that may leave by segment, None if the
+    run failed before; ``before`` the same of the last run that counted, None if there is none."""
+
+    run_id: str
+    at: datetime
+    exposed: Mapping[str, int] | None
+    failure: str = ""
+    before: Mapping[str, int] | None = None
+
+    def sentence(self) -> str:
+        """How many profiles may leave, and how many more or fewer than last time."""
+        told = [self._told(segment, count) for segment, count in (self.exposed or {}).items()]
+        return f"May leave: {', '.join(told) or 'nothing'}."
+
+    def _told(self, segment: str, count: int) -> str:
+        if self.before is None:
+            return f"{segment} {count:,}"
+        last = self.before.get(segment)
+        change = "new" if last is None else f"{count - last:+,}"
+        return f"{segment} {count:,} ({change})"
+
+
+def check_exposure(
+    url: str, connection: Connection, run_id: str, *, now: datetime
+) -> ExposureCheck:
+    """Hold a grant against its tenant, count what may leave, and note it for this run.
+
+    Safe to repeat. Raises `GrantOutdated`, which is noted too, with everything in the grant that
+    the tenant does not have.
+    """
+    try:
+        exposed = granted_profiles(url, connection, now=now)
+    except ExchangeError as error:
+        note_failed_check(url, connection.id, run_id, str(error), now=now)
+        raise
+    with store_errors(url), engine_for(url).begin() as database:
+        before = _last_counted(database, connection.id, run_id)
+        _note(database, connection.id, run_id, {"at": now, "exposed": exposed, "failure": ""})
+    return ExposureCheck(run_id, now, exposed, before=before)
+
+
+def check_credentials(url: str, connection: Connection, *, now: datetime) -> datetime | None:
+    """When the last usable consumer key ends; None if one has no end, or there is none.
+
+    Raises `CredentialsEnding` when that is less than `NOTICE` away.
+    """
+    keys = [key for key in list_credentials(url, connection.id) if key.usable(now)]
+    ends = [key.expires_at for key in keys if key.expires_at is not None]
+    if not keys or len(ends) < len(keys):
+        return None
+    last = max(ends)
+    if last - now < NOTICE:
+        raise CredentialsEnding(
+            f"The last consumer key of {connection.id} ends on {last.astimezone(UTC):%Y-%m-%d}: "
+            f"make another with `exchange credentials rotate {connection.id}`, and hand it to "
+            f"{connection.partner.name}."
+        )
+    return last
+
+
+def note_failed_check(
+    url: str, connection_id: str, run_id: str, failure: str, *, now: datetime
+) -> None:
+    """Note that a run failed, and why; what it counted stays."""
+    with store_errors(url), engine_for(url).begin() as database:
+        _note(database, connection_id, run_id, {"at": now, "failure": failure})
+
+
+def exposure_checks(url: str, connection_id: str, limit: int = 20) -> Sequence[ExposureCheck]:
+    """The last runs of an exposing connection, the newest first, each against the one before."""
+    query = (
+        select(exposure_check)
+        .where(exposure_check.c.connection == connection_id)
+        .order_by(exposure_check.c.at.desc(), exposure_check.c.run_id.desc())
+        .limit(limit)
+    )
+    with store_errors(url), engine_for(url).connect() as database:
+        return [_check(row) for row in database.execute(query)]
+
+
+def _note(database: Database, connection_id: str, run_id: str, found: dict[str, Any]) -> None:
+    row = insert(exposure_check).values(connection=connection_id, run_id=run_id, **found)
+    database.execute(row.on_conflict_do_update(index_elements=["connection", "run_id"], set_=found))
+
+
+def _last_counted(database: Database, connection_id: str, run_id: str) -> Mapping[str, int] | None:
+    query = (
+        select(exposure_check.c.exposed)
+        .where(exposure_check.c.connection == connection_id)
+        .where(exposure_check.c.run_id != run_id, exposure_check.c.exposed.is_not(None))
+        .order_by(exposure_check.c.at.desc())
+        .limit(1)
+    )
+    found: Mapping[str, int] | None = database.execute(query).scalar_one_or_none()
+    return found
+
+
+def _check(row: Row[tuple[object, ...]]) -> ExposureCheck:
+    return ExposureCheck(row.run_id, row.at, row.exposed, row.failure)

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.providers.standard.operators.python import ShortCircuitOperator
 
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.domain.errors import ConfigurationError, NoLongerExposed, SourceUnavailable
-from profile_exchange.domain.fates import Step
+from profile_exchange.domain.fates import APPROVE, Step
 from profile_exchange.orchestration import dags
 from profile_exchange.orchestration.failures import told
 
@@ -45,6 +47,32 @@ def test_an_exposure_has_its_checks_and_fails_with_either() -> None:
     dag = dags.build(registry.connection("harbor-goods", CONNECTIONS))
     assert [task.task_id for task in dag.topological_sort()] == ["check_grant", "check_credentials"]
     assert {task.trigger_rule for task in dag.tasks} == {"all_success"}
+
+
+def test_only_a_connection_that_asks_a_person_has_a_task_for_it(folder: Path) -> None:
+    file = folder / "taylor-times.yaml"
+    plain = dags.build(registry.read_connection(file))
+    file.write_text(file.read_text().replace("import:", "import:\n  approval: {timeout: 8h}"))
+    asking = dags.build(registry.read_connection(file))
+    assert set(asking.task_dict) - set(plain.task_dict) == {APPROVE}
+    assert asking.get_task(APPROVE).upstream_task_ids == {Step.GATE}
+    assert asking.get_task(APPROVE).downstream_task_ids == {Step.UPSERT}
+    assert asking.get_task(APPROVE).response_timeout == timedelta(hours=8)
+
+
+def test_a_person_can_choose_a_preview_where_runs_are_triggered() -> None:
+    dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
+    param = dag.params.get_param("preview")
+    assert (param.value, param.schema["type"]) == (False, "boolean")
+    exposing = dags.build(registry.connection("harbor-goods", CONNECTIONS))
+    assert not exposing.params
+
+
+def test_a_preview_ends_at_the_gate_and_the_rest_is_skipped() -> None:
+    dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
+    gate = dag.get_task(Step.GATE)
+    assert isinstance(gate, ShortCircuitOperator)
+    assert gate.ignore_downstream_trigger_rules
 
 
 def test_pull_and_upsert_are_mapped_over_id_ranges() -> None:

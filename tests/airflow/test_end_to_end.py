@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,8 @@ import pytest
 from sqlalchemy import select
 
 from profile_exchange.config.settings import PROJECT_ROOT
-from profile_exchange.domain.fates import Fate, Step
-from profile_exchange.installation.airflow_api import RunState
+from profile_exchange.domain.fates import APPROVE, Fate, Step
+from profile_exchange.installation.airflow_api import RunState, TaskState
 from profile_exchange.installation.airflow_environment import Project
 from profile_exchange.installation.launch import Installation
 from profile_exchange.sample import loading
@@ -310,7 +311,8 @@ def test_run_prints_one_json_object(installation: Installation, imported: RunSta
     done = exchange(installation, "run", CONNECTION, "--json")
     answer = json.loads(done.stdout)
     assert done.returncode == 0
-    assert set(answer) == {"connection", "run_id", "state", "counts", "exchange"}
+    figures = {"counts", "properties", "exchange"}
+    assert set(answer) == {"connection", "run_id", "state", "outcome", *figures}
     assert answer["connection"] == CONNECTION
     assert answer["state"] == "success"
     counts = answer["counts"]
@@ -332,6 +334,70 @@ def test_history_shows_the_runs(installation: Installation, imported: RunState) 
     assert (shown.returncode, listed.returncode) == (0, 0)
     assert f"{row['received']:,}" in shown.stdout
     assert imported.run_id in listed.stdout
+
+
+def test_a_preview_ends_at_the_gate_and_says_what_would_be(
+    installation: Installation, imported: RunState
+) -> None:
+    done = exchange(installation, "preview", CONNECTION, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    counts, row = answer["would_be"]["counts"], recorded(installation, answer["run_id"])
+    assert counts["modified"] == 0 < counts["unchanged"]
+    assert (row["state"], row["received"]) == ("previewed", counts["received"])
+    state = installation.api.run(CONNECTION, answer["run_id"])
+    skipped = {task.task for task in state.tasks if task.state == "skipped"}
+    assert (state.state, skipped) == ("success", {Step.UPSERT, Step.REPORT})
+    note = airflow(installation, "GET", f"/dags/{CONNECTION}/dagRuns/{state.run_id}")["note"]
+    assert note.startswith("preview, nothing was written; would be: received")
+    assert "previewed: would be" in exchange(installation, "history", CONNECTION).stdout
+
+
+def test_a_person_approves_or_refuses_in_airflow(
+    installation: Installation, imported: RunState
+) -> None:
+    file = installation.project.connections / "taylor-times.yaml"
+    with edited(file, ("import:", "import:\n  approval: {when: required, timeout: 1h}")):
+        installation.supervisor.wait_until(
+            lambda: asks(installation), "Airflow did not read the change", 120
+        )
+        with ThreadPoolExecutor(1) as threads:
+            running = threads.submit(exchange, installation, "run", CONNECTION)
+            installation.supervisor.wait_until(
+                lambda: bool(installation.api.going(CONNECTION)), "No run was started", 60
+            )
+            (run_id,) = installation.api.going(CONNECTION)
+            refused = answered(installation, run_id, "Reject")
+        approved = answered(installation, installation.api.trigger(CONNECTION), "Approve")
+    installation.supervisor.wait_until(
+        lambda: not asks(installation), "Airflow did not read the change back", 120
+    )
+    rows = [recorded(installation, state.run_id) for state in (refused, approved)]
+    decided = [(row["state"], row["decided_by"]) for row in rows]
+    assert decided == [("refused", installation.user), ("succeeded", installation.user)]
+    skipped = {task.task for task in refused.tasks if task.state == "skipped"}
+    assert (refused.state, skipped) == ("success", {Step.UPSERT, Step.REPORT})
+    assert running.result().returncode == 1
+    assert f"{run_id}/tasks/approve/required_actions" in running.result().stdout
+    assert f"refused by {installation.user}" in running.result().stdout
+
+
+def asks(installation: Installation) -> bool:
+    tasks = airflow(installation, "GET", f"/dags/{CONNECTION}/tasks")["tasks"]
+    return any(task["task_id"] == APPROVE for task in tasks)
+
+
+def answered(installation: Installation, run_id: str, option: str) -> RunState:
+    """The end of a run whose question is answered, once it has been asked."""
+    waiting = TaskState(APPROVE, -1, "awaiting_input")
+    path = f"/dags/{CONNECTION}/dagRuns/{run_id}/taskInstances/{APPROVE}/-1/hitlDetails"
+    for state in installation.follow(CONNECTION, run_id):
+        if waiting in state.tasks:
+            question = airflow(installation, "GET", path)
+            assert "| received |" in question["body"]
+            assert "@" not in question["body"]
+            airflow(installation, "PATCH", path, json={"chosen_options": [option]})
+    return state
 
 
 def test_a_second_installation_in_the_same_folder_is_told_so(installation: Installation) -> None:

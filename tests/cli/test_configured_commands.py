@@ -16,12 +16,22 @@ from profile_exchange.cli.main import app
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.forecast import Forecast, Overlap, PropertyForecast
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import exchanged_profile, run
 from profile_exchange.tenants.postgres.describe import describe
 from profile_exchange.tenants.postgres.exposure_checks import check_exposure, note_failed_check
 
 COUNTS = FateCounts(received=7, unmatched=4, modified=2, unchanged=1)
+FORECAST = Forecast(
+    counts=COUNTS,
+    reasons={"no_match": 4, "written": 2, "same": 1},
+    segments={"readers": COUNTS},
+    properties={"TaylorTimes_Sports": PropertyForecast(filled=2, same=1)},
+    overlap=Overlap(received=7, ours=30, matched=3),
+    sample={"modified": ("00000000-0000-0000-0000-000000000001",)},
+    stopped_by="",
+)
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
@@ -133,6 +143,26 @@ def test_history_of_an_exposing_connection_is_what_its_runs_found(
     assert (oldest["state"], oldest["exposed"]["subscribers"]) == ("succeeded", 0)
 
 
+def test_history_says_of_a_preview_what_would_be(store: str) -> None:
+    told = {"connection": "taylor-times", "started_at": NOON, "finished_at": NOON}
+    counts = COUNTS.as_dict()
+    with engine_for(store).begin() as database:
+        previewed = insert(run).values(
+            run_id="r3",
+            state="previewed",
+            preview=True,
+            forecast=FORECAST.as_json(),
+            segments={"readers": 7},
+            **told,
+            **counts,
+        )
+        database.execute(previewed)
+    assert "previewed: would be" in exchange("history", "taylor-times").stdout
+    newest, *_ = json.loads(exchange("history", "taylor-times", "--json").stdout)
+    assert (newest["state"], newest["segments"]) == ("previewed", {"readers": 7})
+    assert newest["forecast"] == json.loads(json.dumps(FORECAST.as_json()))
+
+
 def test_history_of_a_connection_that_has_not_run_says_so(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,21 +170,21 @@ def test_history_of_a_connection_that_has_not_run_says_so(
     assert "has not run yet" in exchange("history", "taylor-times").stdout
 
 
-@pytest.mark.parametrize("name", ["run", "check", "history"])
+@pytest.mark.parametrize("name", ["run", "preview", "check", "history"])
 def test_an_unknown_connection_suggests_the_nearest(name: str) -> None:
     done = exchange(name, "taylor-tims")
     assert done.exit_code == 2
     assert "Did you mean 'taylor-times'?" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["run", "check"])
+@pytest.mark.parametrize("name", ["run", "preview", "check"])
 def test_a_connection_that_only_exposes_cannot_be_run_or_checked(name: str) -> None:
     done = exchange(name, "harbor-goods")
     assert done.exit_code == 2
     assert "only exposes" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["run", "check"])
+@pytest.mark.parametrize("name", ["run", "preview", "check"])
 def test_without_an_installation_the_next_step_is_told(name: str, store: str) -> None:
     done = exchange(name, "taylor-times")
     assert done.exit_code == 3

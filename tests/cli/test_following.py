@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pytest
 from rich.console import Console
 
 from profile_exchange.cli.fates_table import MEANINGS, fates_table
 from profile_exchange.cli.following import StepProgress, follow, progress_of
+from profile_exchange.cli.triggering import telling_who_is_asked
+from profile_exchange.domain.connection import Approval, Connection, ImportGoal, Partner
 from profile_exchange.domain.fates import Fate, FateCounts
 from profile_exchange.installation.airflow_api import RunState, TaskState
 
@@ -89,3 +92,23 @@ def test_the_table_of_fates_has_every_fate_and_the_sum() -> None:
     shown = console.file.getvalue()
     assert shown.count("1,234") == 2
     assert all(fate.value in shown for fate in Fate)
+
+
+def test_a_run_that_waits_for_a_person_says_once_where_to_answer() -> None:
+    asking = RunState("r1", "running", (TaskState("approve", -1, "awaiting_input"),))
+    console = Console(file=io.StringIO(), width=80)
+    goal = ImportGoal("x", approval=Approval(timeout=timedelta(hours=8)))
+    partner = Partner("Taylor Times", "taylor-times.localhost")
+    found = Connection("taylor-times", "Taylor Times", "harbor-goods", partner, importing=goal)
+    states = [asking, asking, STATES[-1]]
+    assert list(telling_who_is_asked(states, "http://airflow", found, console)) == states
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == (
+        "  waits for 8:00:00 for a person to approve it at "
+        "http://airflow/dags/taylor-times/runs/r1/tasks/approve/required_actions\n"
+    )
+
+
+def test_the_task_that_asks_a_person_stands_between_gate_and_upsert() -> None:
+    tasks = [TaskState(name, -1, None) for name in ("upsert", "approve", "gate")]
+    assert [step.step for step in progress_of(tasks)] == ["gate", "approve", "upsert"]

@@ -15,6 +15,7 @@ RUN_BY = {
     "up": ("tests/installation/test_up.py", r'\[EXCHANGE, "up"'),
     "down": ("tests/cli/test_configured_commands.py", r'exchange\("down"'),
     "run": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "run"'),
+    "preview": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "preview"'),
     "check": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "check"'),
     "show": ("tests/cli/test_configured_commands.py", r'exchange\("show"'),
     "history": ("tests/cli/test_configured_commands.py", r'exchange\("history"'),

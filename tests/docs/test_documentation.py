@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +25,8 @@ GROUPS = {"connections", "credentials", "quarantine"}
 README = (PROJECT_ROOT / "README.md").read_text()
 COMMAND = re.compile(r"(?<![\w/.-])exchange ([a-z]+)((?: [a-z]+)?)((?: --?[a-z-]+)*)")
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+#: How an example begins that is no whole connection.
+PIECES = ("# schedules:", "# import:")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -72,7 +75,7 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 def test_the_examples_are_connections_that_the_sample_tenants_can_have(tmp_path: Path) -> None:
     for kind, body in BLOCK.findall(README):
-        if kind == "yaml" and not body.startswith("# schedules:"):
+        if kind == "yaml" and not body.startswith(PIECES):
             found = re.match(r"# connection: ([a-z-]+)\n", body)
             assert found, "an example says which connection it is"
             (tmp_path / f"{found[1]}.yaml").write_text(body)
@@ -81,6 +84,17 @@ def test_the_examples_are_connections_that_the_sample_tenants_can_have(tmp_path:
     assert exposing.expose
     assert importing.importing
     assert set(importing.importing.source_properties) <= set(exposing.expose.readable)
+
+
+def test_what_the_readme_adds_to_an_import_can_be_added(tmp_path: Path) -> None:
+    bodies = [body for kind, body in BLOCK.findall(README) if kind == "yaml"]
+    (whole,) = (body for body in bodies if body.startswith("# connection: taylor-times"))
+    pieces = [body for body in bodies if body.startswith("# import:")]
+    assert pieces
+    (tmp_path / "taylor-times.yaml").write_text(
+        "".join([whole, *(textwrap.indent(piece, "  ") for piece in pieces)])
+    )
+    registry.read_all(tmp_path, PROJECT_ROOT / "include" / "tenants").check()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

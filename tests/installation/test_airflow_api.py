@@ -118,6 +118,22 @@ def test_a_trigger_leaves_the_logical_date_open() -> None:
     assert api(Scripted(dagRuns=trigger)).trigger("x") == "r1"
 
 
+def test_a_trigger_carries_the_runs_configuration() -> None:
+    def trigger(request: httpx.Request) -> httpx.Response:
+        assert json.loads(request.content)["conf"] == {"preview": True}
+        return httpx.Response(200, json={"dag_run_id": "r1"})
+
+    assert api(Scripted(dagRuns=trigger)).trigger("x", {"preview": True}) == "r1"
+
+
+def test_runs_that_have_not_ended_are_going() -> None:
+    def runs(request: httpx.Request) -> httpx.Response:
+        assert request.url.params.get_list("state") == ["queued", "running"]
+        return httpx.Response(200, json={"dag_runs": [{"dag_run_id": "r1"}]})
+
+    assert api(Scripted(dagRuns=runs)).going("x") == ["r1"]
+
+
 def test_health_of_a_part_that_never_reported_is_empty() -> None:
     answer = {"metadatabase": {"status": "healthy"}, "triggerer": {"status": None}}
     health = api(Scripted(health=httpx.Response(200, json=answer))).health()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import delete, insert, select
 from profile_exchange.config.connection_spec import ConnectionSpec
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.forecast import Forecast, PropertyForecast
 from profile_exchange.domain.properties import DataSensitivity, FilterType, ProfileProperty
 from profile_exchange.pipeline.authenticate import authenticate
 from profile_exchange.pipeline.filter_by_consent import filter_by_consent
@@ -22,6 +24,7 @@ from profile_exchange.pipeline.join import join
 from profile_exchange.pipeline.map_properties import map_properties
 from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.ports import ExposedSegment
+from profile_exchange.pipeline.preview import close_preview
 from profile_exchange.pipeline.pull import pull, requests_for
 from profile_exchange.pipeline.received import Page, PropertyValues, ReceivedProfile
 from profile_exchange.pipeline.report import Report, report
@@ -237,31 +240,38 @@ class Exchange:
         """When the last run started: they are a day apart."""
         return self.now + timedelta(days=self.runs)
 
-    def open(self) -> Run:
-        self.runs += 1
+    def open(self, *, preview: bool = False) -> Run:
+        self.runs += not preview
         return authenticate(
             self.source,
             self.connection,
             self.store_url,
-            run_id=f"run-{self.runs}",
-            now=self.today,
+            run_id=f"preview-{self.runs + 1}" if preview else f"run-{self.runs}",
+            now=self.today + timedelta(days=preview),
             profiles_per_part=self.profiles_per_part,
             max_parts=self.max_parts,
+            preview=preview,
         )
 
-    def pulled(self) -> Run:
-        run = self.open()
+    def pulled(self, *, preview: bool = False) -> Run:
+        run = self.open(preview=preview)
         for request in requests_for(run, run.plan.segments):
             self.take(pull, run, self.source, request)
         return run
 
-    def gated(self) -> tuple[Run, Any]:
-        run = self.pulled()
+    def gated(self, *, preview: bool = False) -> tuple[Run, Any]:
+        run = self.pulled(preview=preview)
         self.take(join, run)
         self.take(filter_by_consent, run)
         self.take(validate, run, self.now)
         self.take(map_properties, run, self.now)
         return run, self.take(gate, run, self.profiles_per_part, self.max_parts)
+
+    def preview(self) -> Forecast:
+        """What a run would do now, by a preview on the same steps."""
+        run, admission = self.gated(preview=True)
+        self.take(close_preview, run, admission.forecast, self.now)
+        return admission.forecast
 
     def run(self) -> Report:
         return self.finish(*self.gated())
@@ -361,3 +371,37 @@ def ours(store_url: str) -> dict[uuid.UUID, dict[str, list[str]]]:
     with engine_for(store_url).connect() as database:
         rows = database.execute(select(profile.c.id, profile.c.properties))
         return {row.id: row.properties for row in rows}
+
+
+def observed(
+    run: Run,
+    matched: Iterable[uuid.UUID],
+    before: Mapping[uuid.UUID, Mapping[str, Any]],
+    counts: FateCounts,
+) -> dict[str, PropertyForecast]:
+    """What a run did to each target property of the profiles that it ``matched``.
+
+    In the words of a forecast, but seen from outside.
+    """
+    after = ours(run.store_url)
+    met = after.keys() & set(matched)
+    found = {}
+    for target in run.goal.targets:
+        pairs = [(before.get(key, {}).get(target), after[key].get(target)) for key in met]
+        kinds = Counter(_effect(old, new) for old, new in pairs if old != new)
+        processed = counts.created + counts.modified + counts.unchanged
+        found[target] = PropertyForecast(**kinds, same=processed - kinds.total())
+    return found
+
+
+def matched_by(run: Run) -> set[uuid.UUID]:
+    """Those of ours, and those to be, that a run has found; to be asked before its report."""
+    mapped = run.staging.mapped
+    with run.engine.connect() as database:
+        return set(database.execute(select(mapped.c.target_id)).scalars())
+
+
+def _effect(old: Any, new: Any) -> str:
+    if old is None:
+        return "filled"
+    return "emptied" if new is None else "changed"

@@ -9,6 +9,8 @@ add some, ``theirs_gone`` and ``ours_gone`` take some away, ``goal`` and ``conne
 settings they name, ``segments`` is what is exposed from now on. ``ahead`` is by how many minutes
 the other tenant's clock is ahead of ours. A profile of theirs was modified on 2 November at 9:00
 unless it says otherwise, and what has the type ``none`` is not exposed.
+
+Each run is previewed first, and has to do what the preview said.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from tests.pipeline.exchange import (
     Exchange,
     consents,
     furnish,
+    matched_by,
     new_profile_id,
+    observed,
     ours,
     profile_id,
     replace_ours,
@@ -106,7 +110,10 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     if "error" in expected:
         _expect_error(exchange, expected)
         return
+    foretold = exchange.preview()
+    before = ours(exchange.store_url)
     run, admission = exchange.gated()
+    matched = matched_by(run)
     reported = _finish(exchange, run, admission)
     counts = {k: v for k, v in reported.counts.as_dict().items() if v and k != "received"}
     settled = _settled(run)
@@ -122,6 +129,8 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
         if each.property_id in expected.get("values", {}):
             numbers = [each.written, each.unchanged, each.refused]
             assert numbers == expected["values"][each.property_id], each.property_id
+    assert foretold.counts == reported.counts
+    assert foretold.properties == observed(run, matched, before, reported.counts)
     _expect_values(exchange.store_url, expected)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from ipaddress import ip_network
 
 from profile_exchange.domain.connection import (
+    Approval,
+    ApprovalRule,
     ConsentRule,
     ExposeGoal,
     IdentifierPair,
@@ -50,7 +53,8 @@ import:
   expectations:
     - {type: expect_column_values_to_be_between, kwargs: {column: visits, min_value: 0}}
     - {type: expect_column_pair_values_to_be_equal, kwargs: {column_A: a, column_B: section}}
-  limits: {max_rejected_share: 0.1, max_drop_share: 1}
+  limits: {max_rejected_share: 0.1, max_drop_share: 100 %, max_modified_share: 12.5%}
+  approval: {when: first_run, timeout: 8h}
 """
 
 
@@ -92,7 +96,8 @@ def test_everything_a_file_can_say_arrives_in_the_domain(folders: Folders) -> No
             "visits", "orders", Strategy.SUM, Restriction.EXISTING_PROFILES_ONLY, overwrite=True
         ),
     )
-    assert goal.limits == Limits(0.1, 1.0)
+    assert goal.limits == Limits(0.1, 1.0, 0.125)
+    assert goal.approval == Approval(ApprovalRule.FIRST_RUN, timedelta(hours=8))
     assert goal.source_properties == ("email", "number", "mail", "section", "visits", "a")
 
 
@@ -148,3 +153,12 @@ def test_nobody_has_to_read_a_thousand_problems(folders: Folders) -> None:
     told = folders.problems()
     assert len(told) == 101
     assert "there are 900 more problems in this file." in told[0]
+
+
+def test_an_approval_can_be_one_word_and_a_limit_can_be_off(folders: Folders) -> None:
+    told = "import:\n  approval: required\n  limits: {max_modified_share: off}"
+    folders.connection(IMPORTING.replace("import:", told))
+    goal = folders.read().check().connections["taylor-times"].importing
+    assert goal is not None
+    assert goal.approval == Approval(ApprovalRule.REQUIRED, timedelta(days=1))
+    assert goal.limits.max_modified_share is None

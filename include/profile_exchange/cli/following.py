@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from profile_exchange.domain.fates import Step
+from profile_exchange.domain.fates import APPROVE, Step
 from profile_exchange.installation.airflow_api import RunState, TaskState
 
 
@@ -27,9 +27,14 @@ class StepProgress:
         return self.done == self.total
 
 
+_STEPS = [step.value for step in Step]
+_GATE = _STEPS.index(Step.GATE) + 1
+_ORDER = (*_STEPS[:_GATE], APPROVE, *_STEPS[_GATE:])
+
+
 def progress_of(tasks: Iterable[TaskState]) -> Iterator[StepProgress]:
     """The progress of each step, in the order of the DAG; tasks of no step come last."""
-    by_task: dict[str, list[TaskState]] = {step.value: [] for step in Step}
+    by_task: dict[str, list[TaskState]] = {name: [] for name in _ORDER}
     for task in tasks:
         by_task.setdefault(task.task, []).append(task)
     for step, instances in by_task.items():
@@ -38,10 +43,24 @@ def progress_of(tasks: Iterable[TaskState]) -> Iterator[StepProgress]:
             yield StepProgress(step, done, len(instances), _state(instances))
 
 
+_RANKED = (
+    *("failed", "upstream_failed", "up_for_retry", "awaiting_input"),
+    *("running", "queued", "scheduled"),
+)
+
+
 def _state(instances: list[TaskState]) -> str:
     """What a person wants to know first of several states."""
     states = {instance.state or "waiting" for instance in instances}
-    ranked = ("failed", "upstream_failed", "up_for_retry", "running", "queued", "scheduled")
+    ranked = (
+        "failed",
+        "upstream_failed",
+        "up_for_retry",
+        "awaiting_input",
+        "running",
+        "queued",
+        "scheduled",
+    )
     return next((state for state in ranked if state in states), min(states))
 
 

@@ -85,6 +85,11 @@ def _as_object(past: PastRun) -> dict[str, Any]:
         "failure": past.failure or None,
         "counts": past.counts.as_dict() if past.counts else None,
         "properties": [each.as_dict() for each in past.properties],
+        "segments": dict(past.segments),
+        "matched": past.matched,
+        "forecast": past.forecast.as_json() if past.forecast else None,
+        "decided_by": past.decided_by or None,
+        "decided_at": past.decided_at.isoformat() if past.decided_at else None,
     }
 
 
@@ -98,5 +103,6 @@ def _table(title: str, runs: Sequence[PastRun]) -> Table:
     for past in runs:
         numbers = past.counts.as_dict() if past.counts else {}
         shown = [f"{numbers[count]:,}" if numbers else "" for count in _COUNTS]
-        table.add_row(f"{past.started_at:%Y-%m-%d %H:%M:%S}", past.state, *shown, past.failure)
+        state = f"{past.state}: would be" if past.preview and numbers else past.state
+        table.add_row(f"{past.started_at:%Y-%m-%d %H:%M:%S}", state, *shown, past.failure)
     return table

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up:up", "Start everything on this machine, and run the sample exchange."),
     "down": ("down:down", "Stop the installation that runs in another terminal."),
     "run": ("run:run", "Run a connection's import now, through Airflow, and follow it."),
+    "preview": ("preview:preview", "Say what an import would do now, and write nothing."),
     "check": ("check:check", "Say what the other tenant exposes, and what is missing."),
     "show": ("show:show", "Show a connection as it is configured, and when it runs next."),
     "history": ("history:history", "Show what a connection's runs did."),

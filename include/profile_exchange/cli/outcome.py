@@ -19,6 +19,8 @@ def tell_outcome(url: str, connection: Connection, state: RunState, console: Con
     if found and found.counts:
         console.print(fates_table(connection.title, found.counts))
         console.print(properties_table(found.properties))
+    if found and found.failure and state.succeeded:
+        console.print(found.failure, style="yellow", markup=False)
     if not state.succeeded:
         failed = ", ".join(dict.fromkeys(t.task for t in state.tasks if t.state == "failed"))
         reason = found.failure if found and found.failure else f"look into the log of {failed}."
@@ -33,6 +35,7 @@ def outcome(url: str, connection: Connection, state: RunState) -> dict[str, Any]
         "connection": connection.id,
         "run_id": state.run_id,
         "state": state.state,
+        "outcome": found.state if found else state.state,
         "counts": found.counts.as_dict() if found and found.counts else None,
         "properties": [each.as_dict() for each in found.properties] if found else [],
         "exchange": {"received": exchanged.received, "sent": exchanged.sent},

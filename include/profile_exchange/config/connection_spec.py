@@ -21,13 +21,17 @@ from profile_exchange.config.spec import (
     Days,
     HostName,
     Label,
+    LengthOfTime,
     Name,
     ObjectId,
     Share,
+    ShareOrOff,
     Slug,
     Spec,
 )
 from profile_exchange.domain.connection import (
+    Approval,
+    ApprovalRule,
     ConfiguredExpectation,
     Connection,
     ConsentRule,
@@ -77,6 +81,25 @@ class LimitsSpec(Spec):
     """A larger share of rejected profiles stops the run, as a fraction of 1."""
     max_drop_share: Share = 0.5
     """A larger drop of received profiles since the last run stops the run."""
+    max_modified_share: ShareOrOff = None
+    """A larger share of profiles that would be modified stops the run; off is no limit."""
+    allow_zero_received: bool = False
+    """Let a run through that received nothing where the last one had some."""
+
+
+class ApprovalSpec(Spec):
+    """Which runs wait at the gate for a person: a word, or with how long they wait for it."""
+
+    rule: ApprovalRule = Field(default=ApprovalRule.REQUIRED, alias="when")
+    """Every run, or every one until a run has succeeded."""
+    timeout: LengthOfTime = Field(
+        default=Approval().timeout, json_schema_extra={"default": "1 day"}
+    )
+    """How long a run waits, such as 8h; then it ends and has written nothing."""
+
+
+def _a_word_is_the_rule(value: Any) -> Any:
+    return {"when": value} if isinstance(value, str) else value
 
 
 def _all_or_some(value: object) -> str:
@@ -131,6 +154,11 @@ class ImportSpec(Spec):
         default_factory=dict,
         description="Their objectives and which of ours each is, for profiles that are created.",
     )
+    approval: Annotated[
+        ApprovalSpec | None,
+        BeforeValidator(_a_word_is_the_rule, json_schema_input_type=ApprovalRule | ApprovalSpec),
+    ] = None
+    """Which runs wait at the gate for a person."""
 
     @field_validator(
         "links",
@@ -159,6 +187,7 @@ class ImportSpec(Spec):
             objective_map=dict(self.objective_map),
             pull=self.pull,
             complete_every_days=self.complete_every_days,
+            approval=Approval(**dict(self.approval)) if self.approval else None,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -24,6 +25,7 @@ from profile_exchange.config.forms import (
     SLUG,
 )
 from profile_exchange.config.messages import nearest, sentence
+from profile_exchange.config.quantities import length_of_time, share, share_or_off
 from profile_exchange.config.yaml_source import KeyPath, YamlDocument
 from profile_exchange.domain.errors import ConfigurationError, Problem
 
@@ -56,8 +58,14 @@ Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE),
 ]
-#: A fraction of a whole. Strict, because ``true`` would otherwise read as 1.
-Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+#: A fraction of a whole: a number from 0 to 1, or a percentage such as ``5 %``.
+Share = Annotated[float, BeforeValidator(share, json_schema_input_type=float | str)]
+#: A share, or ``off`` for none.
+ShareOrOff = Annotated[
+    float | None, BeforeValidator(share_or_off, json_schema_input_type=float | str)
+]
+#: How long, such as ``8h``.
+LengthOfTime = Annotated[timedelta, BeforeValidator(length_of_time, json_schema_input_type=str)]
 
 #: A number of days. Strict, as a share is.
 Days = Annotated[int, Field(ge=1, le=366, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -138,10 +139,31 @@ class ConfiguredExpectation:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What stops a run at the gate. Shares are fractions between 0 and 1."""
+    """What stops a run at the gate. Shares are fractions between 0 and 1.
+
+    ``max_rejected_share`` and ``max_modified_share`` are of the profiles received,
+    ``max_drop_share`` of those that the last successful run received; None is no limit.
+    """
 
     max_rejected_share: float = 0.05
     max_drop_share: float = 0.5
+    max_modified_share: float | None = None
+    allow_zero_received: bool = False
+
+
+class ApprovalRule(StrEnum):
+    """Which runs wait at the gate for a person: every one, or until one has succeeded."""
+
+    REQUIRED = "required"
+    FIRST_RUN = "first_run"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Which runs a person has to approve, and how long they wait for it."""
+
+    rule: ApprovalRule = ApprovalRule.REQUIRED
+    timeout: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -168,6 +190,7 @@ class ImportGoal:
     expectations: tuple[ConfiguredExpectation, ...] = ()
     limits: Limits = field(default_factory=Limits)
     keep: Keep = field(default_factory=Keep)
+    approval: Approval | None = None
     objective_map: Mapping[str, str] = field(default_factory=dict)
     pull: Pull = Pull.COMPLETE
     complete_every_days: int | None = None

@@ -15,6 +15,7 @@
     │   ├── TargetRefused       a target property must not be written
     │   ├── LimitExceeded       the gate stopped the run before anything was written
     │   ├── StoreRefused        the database did not accept a statement of ours
+    │   ├── RunRefused          a person said no at the gate, or nobody answered in time
     │   ├── RunOvertaken        another run of the same connection holds the pen
     │   └── CountsDisagree      the fates do not add up to what was received
     └── TransientError          retried with backoff; the run resumes where it was
@@ -120,6 +121,10 @@ class TargetRefused(FatalError):
 
 class LimitExceeded(FatalError):
     """The gate compared the run with its limits and stopped it before any write."""
+
+
+class RunRefused(FatalError):
+    """A run was not approved at the gate, or is a preview: it must not write."""
 
 
 class StoreRefused(FatalError):

@@ -36,6 +36,10 @@ class Step(StrEnum):
     REPORT = "report"
 
 
+#: The task between gate and upsert in which a person decides, of connections that ask one.
+APPROVE = "approve"
+
+
 class Reason(StrEnum):
     """Why a step settled a profile; stored beside the fate."""
 

@@ -135,11 +135,17 @@ class AirflowApi:
         """Let the scheduler run this DAG."""
         self._json("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run now, and return its id."""
-        body: dict[str, Any] = {"logical_date": None, "conf": {}}
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run now, with a configuration, and return its id."""
+        body: dict[str, Any] = {"logical_date": None, "conf": dict(conf or {})}
         started = self._json("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
         return str(started["dag_run_id"])
+
+    def going(self, dag_id: str) -> Sequence[str]:
+        """The ids of the runs that have not ended, the oldest first."""
+        wanted = {"state": ["queued", "running"], "order_by": "run_after", "limit": PAGE}
+        found = self._json("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=wanted)
+        return [str(run["dag_run_id"]) for run in found["dag_runs"]]
 
     def run(self, dag_id: str, run_id: str) -> RunState:
         """The state of a run and of its task instances."""

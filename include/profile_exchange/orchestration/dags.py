@@ -11,7 +11,7 @@ from profile_exchange.config import registry
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.orchestration.expose_dag import add_exposure
-from profile_exchange.orchestration.import_dag import add_import, task_defaults
+from profile_exchange.orchestration.import_dag import add_import, import_params, task_defaults
 
 
 def configured_dags() -> Iterator[DAG]:
@@ -53,9 +53,10 @@ def build(connection: Connection) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=task_defaults(),
+        params=import_params() if connection.importing else {},
     )
     if connection.importing:
-        add_import(dag, connection)
+        add_import(dag, connection, connection.importing)
     if connection.expose:
         add_exposure(dag, connection)
     return dag

@@ -6,10 +6,11 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, get_current_context, task
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.orchestration.failures import told
+from profile_exchange.orchestration.notes import tell_note
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ def check_grant(connection_id: str) -> dict[str, Any]:
         store_url_of(connection), connection, current_run_id(), now=datetime.now(UTC)
     )
     log.info("%s", found.sentence())
-    return {"exposed": dict(found.exposed or {}), "sentence": found.sentence()}
+    tell_note(get_current_context(), found.sentence())
+    return {"exposed": dict(found.exposed or {})}
 
 
 @task

@@ -5,15 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Param, get_current_context, task
 
 from profile_exchange.config.settings import settings
-from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.connection import Approval, Connection, ImportGoal
 from profile_exchange.orchestration.failures import note_failure, told
+from profile_exchange.orchestration.notes import tell_note
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
+    from profile_exchange.domain.forecast import Forecast
+    from profile_exchange.pipeline.runs import Run
 
 log = logging.getLogger(__name__)
+
+#: The boolean in a run's configuration that makes it a preview.
+PREVIEW = "preview"
 
 #: A request for one mapped pull, and a package for one mapped upsert, as XComs carry them.
 Reference = dict[str, Any]
@@ -25,7 +35,13 @@ def _part_of(argument: str) -> str:
     return "{{ " + f"{reference}['part'] + 1" + " }} of {{ " + f"{reference}['parts']" + " }}"
 
 
-def add_import(dag: DAG, connection: Connection) -> None:
+def import_params() -> dict[str, Param]:
+    """What Airflow's trigger form asks for when an import is started by hand."""
+    told = "Count what the import would write, and write nothing."
+    return {PREVIEW: Param(default=False, type="boolean", title="Only a preview", description=told)}
+
+
+def add_import(dag: DAG, connection: Connection, goal: ImportGoal) -> None:
     """Add the steps of an import to a connection's DAG."""
     name = connection.id
     with dag:
@@ -39,7 +55,17 @@ def add_import(dag: DAG, connection: Connection) -> None:
             >> map_properties(name)
             >> admitted
         )
-        upsert.partial(connection_id=name).expand(package=admitted) >> report(name)
+        written = upsert.partial(connection_id=name).expand(package=admitted)
+        if goal.approval:
+            admitted >> _approve(name, goal.approval) >> written
+        written >> report(name)
+
+
+def _approve(connection_id: str, approval: Approval) -> BaseOperator:
+    # Only a connection that asks a person needs the operator.
+    from profile_exchange.orchestration.approval import Approve
+
+    return Approve(connection_id=connection_id, approval=approval)
 
 
 def task_defaults() -> dict[str, Any]:
@@ -61,7 +87,11 @@ def authenticate(connection_id: str) -> list[Reference]:
     from profile_exchange.config import registry
     from profile_exchange.domain.errors import ConfigurationError
     from profile_exchange.orchestration.partner import partner_of
-    from profile_exchange.orchestration.resolving import current_run_id, store_url_of
+    from profile_exchange.orchestration.resolving import (
+        current_run_id,
+        is_preview,
+        store_url_of,
+    )
     from profile_exchange.orchestration.slots import skip_if_missed
     from profile_exchange.pipeline import authenticate as step
     from profile_exchange.pipeline.pull import requests_for
@@ -81,6 +111,7 @@ def authenticate(connection_id: str) -> list[Reference]:
             now=datetime.now(UTC),
             profiles_per_part=settings().profiles_per_part,
             max_parts=settings().max_parts,
+            preview=is_preview(),
         )
     requests = requests_for(run, run.plan.segments)
     log.info("Segments %s, in %d parts", ", ".join(run.plan.segments), len(requests))
@@ -154,15 +185,20 @@ def map_properties(connection_id: str) -> dict[str, int]:
     return _logged(step.map_properties(current_run(connection_id), datetime.now(UTC)))
 
 
-@task
+@task.short_circuit
 @told
 def gate(connection_id: str) -> list[Reference]:
-    """Compare with limits and the last run. Returns the packages to write."""
+    """Compare with limits and the last run. Returns the packages to write.
+
+    A preview has none: it ends here, and Airflow skips what would follow.
+    """
     from profile_exchange.orchestration.resolving import current_run
     from profile_exchange.pipeline import gate as step
 
     limits = settings()
     run = current_run(connection_id)
+    if run.preview and run.finished:
+        return []
     admitted = step.gate(run, limits.profiles_per_part, limits.max_parts)
     log.info(
         "Received %d, rejected %d, to write %d",
@@ -170,7 +206,27 @@ def gate(connection_id: str) -> list[Reference]:
         admitted.rejected,
         admitted.mapped,
     )
+    if run.preview and admitted.forecast:
+        _end_preview(run, admitted.forecast)
+        return []
     return [{"part": p.part, "parts": p.parts} for p in admitted.packages]
+
+
+def _end_preview(run: Run, forecast: Forecast) -> None:
+    from profile_exchange.pipeline.preview import close_preview
+
+    close_preview(run, forecast, datetime.now(UTC))
+    log.info("%s", forecast.sentence())
+    for name, counted in forecast.properties.items():
+        log.info(
+            "%s would be filled in %d profiles, changed in %d, emptied in %d; the same in %d",
+            name,
+            counted.filled,
+            counted.changed,
+            counted.emptied,
+            counted.same,
+        )
+    tell_note(get_current_context(), forecast.sentence())
 
 
 @task(map_index_template=_part_of("package"))
@@ -198,10 +254,10 @@ def report(connection_id: str) -> dict[str, Any]:
     log.info("%s", done.sentence())
     for each in done.properties:
         log.info("%s", each.sentence())
+    tell_note(get_current_context(), done.sentence())
     return {
         "counts": done.counts.as_dict(),
         "unique_received": done.unique_received,
-        "sentence": done.sentence(),
     }
 
 

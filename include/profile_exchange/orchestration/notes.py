@@ -1,20 +1,31 @@
 """A listener of Airflow's: a finished run's note says what became of the profiles.
 
-It runs in the scheduler, inside the transaction that finishes the DAG run, and reads what the
-report task returned. Tasks themselves cannot write a run's note.
+It runs in the scheduler, inside the transaction that finishes the DAG run, and reads the sentence
+that a task has left: the report, or the task that ended the run before it, as the gate does with
+a preview. Tasks themselves cannot write a run's note.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 log = logging.getLogger(__name__)
 
-#: The tasks whose results have a sentence for the note: of an import, and of an exposure.
+#: A task of each DAG of ours: of an import, and of an exposure.
 REPORTS = ("report", "check_grant")
+#: Under this key a task leaves the sentence for its run's note.
+SENTENCE = "sentence"
+
+
+def tell_note(context: Context, sentence: str) -> None:
+    """Leave the sentence that becomes the note when the run has succeeded."""
+    context["ti"].xcom_push(key=SENTENCE, value=sentence)
 
 
 @hookimpl
@@ -25,24 +36,15 @@ def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 - Airflo
 
 
 def _sentence(dag_run: Any) -> str | None:
+    from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
     if session is None or not _is_ours(dag_run):
         return None
-    told = (_returned(session, dag_run, task_id) for task_id in REPORTS)
-    return next((value["sentence"] for value in told if "sentence" in value), None)
-
-
-def _returned(session: Any, dag_run: Any, task_id: str) -> dict[str, Any]:
-    from airflow.models.xcom import XComModel
-
-    query = XComModel.get_many(
-        run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key="return_value"
-    )
+    query = XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, key=SENTENCE)
     found = session.scalars(query.with_only_columns(XComModel.value)).first()
-    value = XComModel.deserialize_value(_Stored(found)) if found is not None else None
-    return value if isinstance(value, dict) else {}
+    return XComModel.deserialize_value(_Stored(found)) if found is not None else None
 
 
 class _Stored:

@@ -21,6 +21,14 @@ def current_run_id() -> str:
     return run_id
 
 
+def is_preview() -> bool:
+    """Whether the current DAG run was triggered with ``{"preview": true}``."""
+    context = get_current_context()
+    # Airflow can be told not to let a run's configuration into its parameters.
+    given = (context["params"], context["dag_run"].conf or {})
+    return any(one.get("preview") is True for one in given)
+
+
 def current_run(connection_id: str) -> Run:
     """The run that the current task belongs to, as authenticate opened it."""
     connection = registry.connection(connection_id)

@@ -91,6 +91,7 @@ def authenticate(
     now: datetime,
     profiles_per_part: int,
     max_parts: int,
+    preview: bool = False,
 ) -> Run:
     """Open a run with its plan. Raises `NoLongerExposed` or `TargetRefused` before any pull."""
     exposed = look(source, connection)
@@ -112,7 +113,7 @@ def authenticate(
         total //= CHANGED_ONE_IN
     plan = _in_parts(source, plan, parts_for(total, profiles_per_part, max_parts))
     with store_errors(store_url), engine_for(store_url).begin() as database:
-        open_run(database, connection, run_id, plan, now)
+        open_run(database, connection, run_id, plan, now, preview=preview)
     return find_run(store_url, connection, run_id)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Subquery,
     Table,
     Text,
     and_,
@@ -104,6 +105,23 @@ def taken(profiles: FromClause) -> Select[Any]:
         profile_identifier.c.profile_id != new.c.profile_id,
     )
     return select(new.c.profile_id).join_from(new, profile_identifier, same).distinct()
+
+
+def about_to_be(run: Run, mapped: FromClause) -> Subquery:
+    """``(id, properties)`` of the mapped profiles about to be created, unique identifiers only."""
+    staged = run.staging.staged
+    return (
+        select(mapped.c.target_id.label("id"), new_identifiers(run, staged).label("properties"))
+        .join_from(mapped, staged, row_of(mapped, staged))
+        .where(mapped.c.is_new)
+        .subquery("profiles")
+    )
+
+
+def taken_since(run: Run, mapped: FromClause) -> Select[Any]:
+    """Of mapped profiles: those about to be created with an identifier that is taken by now."""
+    query = select(mapped.c.profile_id).where(mapped.c.is_new)
+    return query.where(mapped.c.target_id.in_(taken(about_to_be(run, mapped))))
 
 
 def find_persons(database: Database, run: Run, proposed: Table) -> None:

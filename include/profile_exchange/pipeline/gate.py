@@ -1,20 +1,24 @@
 """Gate: the last look before anything is written.
 
 Compares the run with the connection's limits and its last successful run, says which limit was
-passed with both figures, and hands out the packages to write.
+passed with both figures, and hands out the packages to write. What the run would do is forecast
+only where something needs to know: a preview, an approval, ``max_modified_share``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, update
 
 from profile_exchange.domain.connection import Limits
 from profile_exchange.domain.errors import LimitExceeded
 from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.forecast import Forecast
 from profile_exchange.domain.packages import IdRange, parts_for
+from profile_exchange.pipeline.approval import approval_needed
+from profile_exchange.pipeline.forecast import forecast
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.settling import counts_by_fate
 from profile_exchange.store import tables
@@ -28,41 +32,115 @@ class Admission:
     mapped: int
     rejected: int
     packages: tuple[IdRange, ...]
+    forecast: Forecast | None = None
 
 
 def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
-    """Let the run through, or raise `LimitExceeded` before anything is written."""
+    """Let the run through, or raise `LimitExceeded` before anything is written.
+
+    A preview is never stopped: its forecast says what would stop the run.
+    """
     if run.finished:
         return Admission(0, 0, 0, (IdRange(0, 1),))
     with at_work(run) as database:
         received = received_profiles(database, run)
         mapped = _mapped(database, run)
         rejected = counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
-        check_limits(run.goal.limits, received, rejected, _last_received(database, run))
+        last_received = _last_received(database, run)
+        planned = _forecast(database, run, received)
+        figures = Figures(received, rejected, last_received, planned)
+        stopped_by = exceeded(run.goal.limits, figures)
+        if stopped_by and not run.preview:
+            raise LimitExceeded(stopped_by)
+        if planned:
+            planned = replace(planned, stopped_by=stopped_by)
+            _remember(database, run, planned)
     parts = parts_for(mapped, profiles_per_part, max_parts)
     packages = tuple(IdRange(part, parts) for part in range(parts))
-    return Admission(received, mapped, rejected, packages)
+    return Admission(received, mapped, rejected, packages, planned)
 
 
-def check_limits(limits: Limits, received: int, rejected: int, last_received: int | None) -> None:
-    """Raise `LimitExceeded` if a run of these figures must not write (SEMANTICS, Failing)."""
-    if received == 0 and last_received:
-        raise LimitExceeded(
-            f"No profile was received, and the last successful run had {last_received}: nothing "
-            "was written. Look at the segments that the other tenant exposes."
-        )
-    if received and rejected / received > limits.max_rejected_share:
-        raise LimitExceeded(
-            f"{rejected} of {received} profiles were rejected ({rejected / received:.1%}), more "
-            f"than max_rejected_share allows ({limits.max_rejected_share:.1%}): nothing was "
-            "written. Look at the quarantine, or raise the limit."
-        )
-    if last_received and (drop := 1 - received / last_received) > limits.max_drop_share:
-        raise LimitExceeded(
-            f"{received} profiles were received, {drop:.1%} fewer than the {last_received} of "
-            f"the last successful run; max_drop_share allows {limits.max_drop_share:.1%}: "
-            "nothing was written. Ask the other tenant, or raise the limit for one run."
-        )
+def _forecast(database: Database, run: Run, received: int) -> Forecast | None:
+    wanted = (
+        run.preview
+        or run.goal.limits.max_modified_share is not None
+        or approval_needed(database, run)
+    )
+    return forecast(database, run, received) if wanted else None
+
+
+def _remember(database: Database, run: Run, planned: Forecast) -> None:
+    statement = update(tables.run).where(tables.run.c.seq == run.seq)
+    database.execute(statement.values(forecast=planned.as_json()))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the limits are compared with. ``last_received`` is None before the first success."""
+
+    received: int
+    rejected: int
+    last_received: int | None
+    forecast: Forecast | None = None
+
+
+def exceeded(limits: Limits, figures: Figures) -> str:
+    """Why a run of these figures must not write, or nothing (SEMANTICS, Failing).
+
+    The sentence says which limit, both figures, and what to do.
+    """
+    checks = (_nothing_received, _too_many_rejected, _too_few_received, _too_many_modified)
+    return next(filter(None, (check(limits, figures) for check in checks)), "")
+
+
+def _nothing_received(limits: Limits, figures: Figures) -> str:
+    if figures.received or not figures.last_received or limits.allow_zero_received:
+        return ""
+    return (
+        f"No profile was received, and the last successful run had {figures.last_received}: "
+        "nothing was written. Look at the segments that the other tenant exposes, or say "
+        "allow_zero_received: true in import.limits."
+    )
+
+
+def _too_many_rejected(limits: Limits, figures: Figures) -> str:
+    share = figures.rejected / figures.received if figures.received else 0
+    if share <= limits.max_rejected_share:
+        return ""
+    return (
+        f"{figures.rejected} of {figures.received} profiles were rejected ({share:.1%}), more "
+        f"than max_rejected_share allows ({limits.max_rejected_share:.1%}): nothing was "
+        "written. Look at the quarantine, or raise the limit in import.limits."
+    )
+
+
+def _too_few_received(limits: Limits, figures: Figures) -> str:
+    if not (figures.received and figures.last_received):
+        return ""
+    drop = 1 - figures.received / figures.last_received
+    if drop <= limits.max_drop_share:
+        return ""
+    return (
+        f"{figures.received} profiles were received, {drop:.1%} fewer than the "
+        f"{figures.last_received} of the last successful run; max_drop_share allows "
+        f"{limits.max_drop_share:.1%}: nothing was written. Ask the other tenant, or raise the "
+        "limit in import.limits for one run."
+    )
+
+
+def _too_many_modified(limits: Limits, figures: Figures) -> str:
+    planned, most = figures.forecast, limits.max_modified_share
+    if most is None or planned is None or not figures.received:
+        return ""
+    modified = planned.counts.modified
+    share = modified / figures.received
+    if share <= most:
+        return ""
+    return (
+        f"{modified} of the {figures.received} profiles received would be modified "
+        f"({share:.1%}), more than max_modified_share allows ({most:.1%}): nothing was written. "
+        "Look at the figures by property in exchange preview, or raise the limit in import.limits."
+    )
 
 
 def received_profiles(database: Database, run: Run) -> int:

@@ -38,6 +38,7 @@ from sqlalchemy import (
     text,
     true,
     union_all,
+    update,
 )
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import array, distinct_on
@@ -56,6 +57,7 @@ from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.refinement import moment
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import profile, profile_identifier, pull_progress
+from profile_exchange.store.tables import run as runs
 
 REASONS = (
     Reason.OLDER_DUPLICATE,
@@ -87,7 +89,13 @@ def join(run: Run) -> dict[str, int]:
 
 
 def _count_matched(database: Database, run: Run) -> int:
-    return int(database.execute(select(func.count()).select_from(run.staging.matched)).scalar_one())
+    """How many profiles go on. How many of ours that are is kept with the run."""
+    matched = run.staging.matched
+    query = select(func.count(), func.count().filter(~matched.c.is_new)).select_from(matched)
+    all_of_them, ours = database.execute(query).one()
+    remember = update(runs).where(runs.c.seq == run.seq)
+    database.execute(remember.values(matched=ours))
+    return int(all_of_them)
 
 
 def _decide(database: Database, run: Run) -> None:

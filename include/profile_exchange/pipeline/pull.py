@@ -142,7 +142,7 @@ class _Progress:
     def _hold_pen(self, database: psycopg.Connection[Any]) -> None:
         """Keep other runs from starting while pages are staged, or learn that one has."""
         query = "select run_seq from exchange.pen where connection = %s for share"
-        holder = database.execute(query, [self._run.connection.id]).fetchone()
+        holder = database.execute(query, [self._run.pen]).fetchone()
         check_holder(self._run, holder[0] if holder else None)
 
     def read(self, database: psycopg.Connection[Any]) -> tuple[str | None, int, bool]:

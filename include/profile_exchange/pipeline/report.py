@@ -71,6 +71,7 @@ def report(run: Run, now: datetime) -> Report:
         move_watermark(database, run)
         remember_waiting(database, run, now)
         conclude(database, run, now)
+        _record_segments(database, run)
         purge(database, run, now)
         run.staging.drop_profiles(database)
         return done
@@ -99,7 +100,20 @@ def _check_packages(database: Database, run: Run) -> None:
 def _record(database: Database, run: Run, done: Report, now: datetime) -> None:
     values = {**done.counts.as_dict(), "unique_received": done.unique_received}
     close = update(tables.run).where(tables.run.c.seq == run.seq)
-    database.execute(close.values(state=SUCCEEDED, finished_at=now, **values))
+    database.execute(close.values(state=SUCCEEDED, failure="", finished_at=now, **values))
+
+
+def _record_segments(database: Database, run: Run) -> None:
+    """How many profiles came in each segment: the pull has counted them."""
+    progress, segments = tables.pull_progress, run.plan.segments
+    query = (
+        select(progress.c.segment, func.sum(progress.c.received))
+        .where(progress.c.run_seq == run.seq)
+        .group_by(progress.c.segment)
+    )
+    received = {segments[number]: int(count) for number, count in database.execute(query)}
+    remember = update(tables.run).where(tables.run.c.seq == run.seq)
+    database.execute(remember.values(segments=received))
 
 
 def _is_recorded(database: Database, run: Run) -> bool:

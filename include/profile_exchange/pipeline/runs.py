@@ -3,6 +3,9 @@
 A connection has one pen. The run that starts last takes it; a package is written only while
 its run holds the pen. Writers lock the pen's row in share mode and a run that starts updates
 it, so a new run waits for packages being written and old runs cannot write any more.
+
+Previews have a pen of their own: they exclude each other, and leave a run that writes, and what
+it has staged, alone. A run that starts takes that pen too.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, delete, func, insert, select, update
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import insert as upsert_into
 
 from profile_exchange.domain.connection import Connection, ImportGoal
-from profile_exchange.domain.errors import FatalError, RunOvertaken
+from profile_exchange.domain.errors import FatalError, RunOvertaken, RunRefused
 from profile_exchange.pipeline.plan import Plan
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for, store_errors
@@ -28,6 +31,11 @@ RUNNING = "running"
 SUCCEEDED = "succeeded"
 FAILED = "failed"
 OVERTAKEN = "Another run of the connection was started before this one was done."
+#: A preview has ended: what would be is counted, and nothing was written.
+PREVIEWED = "previewed"
+#: A person said no at the gate, or nobody answered in time: nothing was written.
+REFUSED = "refused"
+EXPIRED = "expired"
 
 
 @dataclass(frozen=True)
@@ -40,11 +48,17 @@ class Run:
     state: str
     plan: Plan
     store_url: str = field(repr=False)
+    preview: bool = False
 
     @property
     def goal(self) -> ImportGoal:
         """The connection's import goal."""
         return import_goal(self.connection)
+
+    @property
+    def pen(self) -> str:
+        """The name of the pen that the run's steps have to hold."""
+        return _pen(self.connection.id, preview=self.preview)
 
     @property
     def staging(self) -> Staging:
@@ -59,7 +73,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether the run was reported: then its staging is gone and steps have no work left."""
-        return self.state == SUCCEEDED
+        return self.state in {SUCCEEDED, PREVIEWED}
 
 
 def import_goal(connection: Connection) -> ImportGoal:
@@ -72,47 +86,59 @@ def import_goal(connection: Connection) -> ImportGoal:
 
 
 def open_run(
-    database: Database, connection: Connection, run_id: str, plan: Plan, now: datetime
+    database: Database,
+    connection: Connection,
+    run_id: str,
+    plan: Plan,
+    now: datetime,
+    *,
+    preview: bool = False,
 ) -> int:
     """Start a run, or start it over, and take the pen. Returns its sequence number.
 
     The pen comes first: whoever holds it is at work on staging, and is waited for. Staging of
     earlier runs of the connection is dropped then: only the newest run may still write.
     A run that starts over is a new attempt with a row of its own; what the earlier attempt
-    did stays on record.
+    did stays on record. A preview takes the pen of previews, and clears away after those only.
     """
-    _lock_pen(database, connection.id, now)
+    pen = _pen(connection.id, preview=preview)
+    _lock_pen(database, pen, now)
     opened = (
         insert(tables.run)
         .values(
             connection=connection.id,
             run_id=run_id,
             state=RUNNING,
+            preview=preview,
             started_at=now,
             plan=plan.as_json(),
         )
         .returning(tables.run.c.seq)
     )
     seq = int(database.execute(opened).scalar_one())
-    mine = update(tables.pen).where(tables.pen.c.connection == connection.id)
+    taken = {pen, _pen(connection.id, preview=True)}
+    mine = update(tables.pen).where(tables.pen.c.connection.in_(taken))
     database.execute(mine.values(run_seq=seq, taken_at=now))
-    _close_others(database, connection.id, seq, now)
+    _close_others(database, connection.id, seq, now, only_previews=preview)
     make_key(database, now)
     staging(seq).create(database)
     return seq
 
 
-def _close_others(database: Database, connection_id: str, seq: int, now: datetime) -> None:
-    """End what other runs of a connection were about."""
-    for other in _with_staging(database, connection_id):
+def _close_others(
+    database: Database, connection_id: str, seq: int, now: datetime, *, only_previews: bool
+) -> None:
+    """End what other runs of a connection were about, and drop what they have staged."""
+    run = tables.run
+    others = [run.c.connection == connection_id, run.c.seq != seq]
+    if only_previews:
+        others.append(run.c.preview)
+    query = select(run.c.seq).where(*others, _staging_exists())
+    for other in database.execute(query).scalars():
         staging(other).drop(database)
-    close = (
-        update(tables.run)
-        .where(tables.run.c.connection == connection_id, tables.run.c.state == RUNNING)
-        .where(tables.run.c.seq != seq)
-        .values(state=FAILED, finished_at=now, failure=OVERTAKEN)
-    )
-    database.execute(close)
+    close = update(run).where(*others, run.c.state == RUNNING)
+    database.execute(close.values(state=FAILED, finished_at=now, failure=OVERTAKEN))
+    forget_previews(database, *others)
 
 
 def record_failure(
@@ -129,22 +155,25 @@ def record_failure(
         database.execute(failed)
 
 
-def _with_staging(database: Database, connection_id: str) -> list[int]:
-    """Runs of a connection whose staging tables may exist."""
-    query = select(tables.run.c.seq).where(
-        tables.run.c.connection == connection_id,
-        _staging_exists(),
-    )
-    return [int(seq) for seq in database.execute(query).scalars()]
-
-
 def _staging_exists() -> ColumnElement[bool]:
     return func.to_regclass(func.concat("exchange.staged_", tables.run.c.seq)).is_not(None)
 
 
-def _lock_pen(database: Database, connection_id: str, now: datetime) -> None:
+def forget_previews(database: Database, *some: ColumnElement[bool]) -> None:
+    """Delete what the steps of some previews left beside staging: figures are all that stays."""
+    seqs = select(tables.run.c.seq).where(tables.run.c.preview, *some)
+    for ledger in (tables.pull_progress, tables.quarantine):
+        database.execute(delete(ledger).where(ledger.c.run_seq.in_(seqs)))
+
+
+def _pen(connection_id: str, *, preview: bool) -> str:
+    """The name of the pen that a run needs. No connection's id has a blank in it."""
+    return f"{connection_id} preview" if preview else connection_id
+
+
+def _lock_pen(database: Database, name: str, now: datetime) -> None:
     """Wait for whoever holds the pen, and keep it until this transaction ends."""
-    pen = upsert_into(tables.pen).values(connection=connection_id, run_seq=0, taken_at=now)
+    pen = upsert_into(tables.pen).values(connection=name, run_seq=0, taken_at=now)
     unchanged = {"connection": pen.excluded.connection}
     database.execute(pen.on_conflict_do_update(index_elements=["connection"], set_=unchanged))
 
@@ -157,7 +186,7 @@ def hold_pen(database: Database, run: Run, *, alone: bool = False) -> None:
     """
     query = (
         select(tables.pen.c.run_seq)
-        .where(tables.pen.c.connection == run.connection.id)
+        .where(tables.pen.c.connection == run.pen)
         .with_for_update(read=not alone)
     )
     check_holder(run, database.execute(query).scalar_one_or_none())
@@ -181,9 +210,12 @@ def at_work(run: Run) -> Iterator[Database]:
 
 
 def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
-    """The run that authenticate opened. Raises `FatalError` when there is none."""
+    """The run that authenticate opened.
+
+    Raises `FatalError` when there is none, and `RunRefused` when it was not let through the gate.
+    """
     there = _staging_exists().label("there")
-    query = select(tables.run.c.seq, tables.run.c.state, tables.run.c.plan, there).where(
+    query = select(tables.run, there).where(
         tables.run.c.connection == connection.id, tables.run.c.run_id == run_id
     )
     query = query.order_by(tables.run.c.seq.desc()).limit(1)
@@ -199,6 +231,8 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
             f"What run {run_id} of {connection.id} pulled is not kept any more: a newer run has "
             "started, or it failed too long ago. Trigger a new run."
         )
+    if found.state in {REFUSED, EXPIRED}:
+        raise RunRefused(f"{found.failure} Clear its task authenticate, or trigger a new run.")
     return Run(
         connection=connection,
         run_id=run_id,
@@ -206,4 +240,5 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
         state=found.state,
         plan=Plan.from_json(found.plan),
         store_url=store_url,
+        preview=found.preview,
     )

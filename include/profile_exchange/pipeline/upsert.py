@@ -33,13 +33,13 @@ from tenacity import (
 )
 
 from profile_exchange.domain.connection import Unmatched
-from profile_exchange.domain.errors import StoreUnavailable
+from profile_exchange.domain.errors import RunRefused, StoreUnavailable
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.claiming import claim
 from profile_exchange.pipeline.contributions import remember, summed, take_out_of_left
-from profile_exchange.pipeline.creating import new_identifiers, row_of, taken
+from profile_exchange.pipeline.creating import about_to_be, taken_since
 from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
 from profile_exchange.pipeline.merged_profiles import existing_after, new_after
 from profile_exchange.pipeline.merging import refused
@@ -71,6 +71,8 @@ def upsert(run: Run, package: IdRange, now: datetime) -> Written:
     Raises `TargetRefused` when another connection came first with a target, `RunOvertaken`, and
     `StoreUnavailable` when others kept changing the same profiles.
     """
+    if run.preview:
+        raise RunRefused(f"Run {run.run_id} is a preview: it must not write. Trigger a new run.")
     if run.finished:
         return Written(0, 0, 0, 0)
     with store_errors(run.store_url):
@@ -232,16 +234,9 @@ def _refuse_new(database: Database, run: Run, package: IdRange, now: datetime) -
 
 def _leave_taken(database: Database, run: Run, package: IdRange, now: datetime) -> None:
     """Create nobody whose identifier has come to be that of a profile of ours since the join."""
-    mapped, staged = _on_the_way(run, package), run.staging.staged
-    profiles = (
-        select(mapped.c.target_id.label("id"), new_identifiers(run, staged).label("properties"))
-        .join_from(mapped, staged, row_of(mapped, staged))
-        .where(mapped.c.is_new)
-        .subquery("profiles")
-    )
-    claim(database, run.seq, profiles, now)
-    query = select(mapped.c.profile_id).where(mapped.c.is_new)
-    late = query.where(mapped.c.target_id.in_(taken(profiles))).subquery("late")
+    mapped = _on_the_way(run, package)
+    claim(database, run.seq, about_to_be(run, mapped), now)
+    late = taken_since(run, mapped).subquery("late")
     settle(database, run.staging, late, Fate.UNMATCHED, Reason.IDENTIFIER_TAKEN)
 
 

@@ -110,10 +110,10 @@ objective = Table(
 
 # --- what the exchange remembers -----------------------------------------------------------
 
-#: One row for each attempt at a run. ``seq`` names its staging tables and orders a connection's
-#: runs; a run that starts over gets a new row. ``plan`` is what authenticate found exposed, so that
-#: every later step works from the same facts (`pipeline.plan`). The count columns are null
-#: until it is reported.
+#: One row for each attempt at a run; one that starts over gets a new row. ``seq`` names its staging
+#: tables, ``plan`` what authenticate found (`pipeline.plan`), ``forecast`` what the gate expected
+#: if it had to know (`domain.forecast`), ``matched`` how many of ours match. The counts are null
+#: until it is reported; those of a previewed run say what would be.
 run = Table(
     "run",
     metadata,
@@ -124,6 +124,7 @@ run = Table(
     Column("started_at", TIMESTAMP, nullable=False),
     Column("finished_at", TIMESTAMP),
     Column("failure", Text, nullable=False, server_default=""),
+    Column("preview", Boolean, nullable=False, server_default=text("false")),
     Column("plan", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("received", BigInteger),
     Column("superseded", BigInteger),
@@ -135,6 +136,11 @@ run = Table(
     Column("modified", BigInteger),
     Column("unchanged", BigInteger),
     Column("unique_received", BigInteger),
+    Column("segments", JSONB),
+    Column("matched", BigInteger),
+    Column("forecast", JSONB),
+    Column("decided_by", Text, nullable=False, server_default=""),
+    Column("decided_at", TIMESTAMP),
     Index("run_connection_run_id", "connection", "run_id"),
     schema="exchange",
 )

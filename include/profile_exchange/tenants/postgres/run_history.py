@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Row, ScalarSelect, Select, Text, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from profile_exchange.domain.fates import FateCounts, PropertyCounts
+from profile_exchange.domain.forecast import Forecast
 from profile_exchange.store.database import engine_for, store_errors
 from profile_exchange.store.tables import exchanged_profile, run, run_property
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One attempt at a run. ``counts`` is None until the run is reported; times are aware.
+    """One attempt at a run; times are aware.
 
+    ``counts`` is None until the run is reported; those of a previewed run say what would be.
+    ``segments`` says how many profiles were received in each, ``matched`` how many of ours they
+    match. ``forecast`` is what the gate expected, where it had to know; ``decided_by`` and
+    ``decided_at`` say who answered its question.
     ``properties`` is what it did to each target property, in the order of their ids.
     """
 
@@ -28,6 +33,12 @@ class PastRun:
     failure: str
     counts: FateCounts | None
     properties: tuple[PropertyCounts, ...] = ()
+    preview: bool = False
+    segments: Mapping[str, int] = field(default_factory=dict)
+    matched: int | None = None
+    forecast: Forecast | None = None
+    decided_by: str = ""
+    decided_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +64,10 @@ def past_run(url: str, connection_id: str, run_id: str) -> PastRun | None:
 
 
 def was_running(url: str, connection_id: str, moment: datetime) -> bool:
-    """Whether a run of the connection was going at a moment, or still is since before it."""
+    """Whether a run that writes was going at a moment, or still is since before it."""
     going = select(run.c.seq).where(
         run.c.connection == connection_id,
+        ~run.c.preview,
         run.c.started_at <= moment,
         or_(run.c.finished_at.is_(None), run.c.finished_at > moment),
     )
@@ -102,4 +114,10 @@ def _past_run(row: Row[tuple[object, ...]]) -> PastRun:
         failure=row.failure,
         counts=FateCounts(**counts) if reported else None,
         properties=tuple(PropertyCounts(**each) for each in row.properties or ()),
+        preview=row.preview,
+        segments=row.segments or {},
+        matched=row.matched,
+        forecast=Forecast.from_json(row.forecast) if row.forecast else None,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
     )

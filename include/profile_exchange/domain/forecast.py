@@ -1,0 +1,94 @@
+"""What a run would do if it were let through the gate: figures, and a few profile ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from profile_exchange.domain.fates import FateCounts
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyForecast:
+    """How many of the profiles that may be written would meet a target property in which way.
+
+    ``filled`` have no value now and would get one, ``changed`` would have others, ``emptied``
+    would have none any more, ``same`` would stay as they are.
+    """
+
+    filled: int = 0
+    changed: int = 0
+    emptied: int = 0
+    same: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How much the two tenants share: of the profiles received and of ours, those that match.
+
+    Several received profiles for one of ours count once.
+    """
+
+    received: int
+    ours: int
+    matched: int
+
+    def sentence(self) -> str:
+        """The overlap in one line."""
+        return (
+            f"{self.matched} profiles of ours match: {_share(self.matched, self.received)} of the "
+            f"{self.received} received, {_share(self.matched, self.ours)} of our {self.ours}"
+        )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole if whole else 0:.1%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run would do: by fate, reason, segment and target property.
+
+    ``segments`` counts a profile in each segment that it came in. ``sample`` holds a few ids of
+    received profiles for each fate. ``stopped_by`` is the sentence of the limit that would stop
+    the run at the gate, or empty.
+    """
+
+    counts: FateCounts
+    reasons: Mapping[str, int]
+    segments: Mapping[str, FateCounts]
+    properties: Mapping[str, PropertyForecast]
+    overlap: Overlap
+    sample: Mapping[str, tuple[str, ...]]
+    stopped_by: str = ""
+
+    def sentence(self) -> str:
+        """The counts in one line, for logs and the run's note."""
+        counts = self.counts.as_dict()
+        received = counts.pop("received")
+        fates = ", ".join(f"{name} {number}" for name, number in counts.items())
+        told = f"preview, nothing was written; would be: received {received} = {fates}"
+        stopped = f". A run would be stopped: {self.stopped_by}" if self.stopped_by else ""
+        return f"{told}; {self.overlap.sentence()}{stopped}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The forecast as it is stored with the run."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Forecast:
+        """The forecast as it was stored with the run."""
+        segments = {name: FateCounts(**counts) for name, counts in stored["segments"].items()}
+        properties = {
+            name: PropertyForecast(**counts) for name, counts in stored["properties"].items()
+        }
+        return cls(
+            counts=FateCounts(**stored["counts"]),
+            reasons=stored["reasons"],
+            segments=segments,
+            properties=properties,
+            overlap=Overlap(**stored["overlap"]),
+            sample={fate: tuple(ids) for fate, ids in stored["sample"].items()},
+            stopped_by=stored["stopped_by"],
+        )

@@ -43,3 +43,10 @@ def test_the_last_port_is_given_up_when_it_is_in_use(taken: int) -> None:
     chosen = keep_or_choose(None, taken, "EXCHANGE_X_PORT")
     assert chosen != taken
     assert is_free(chosen)
+
+
+def test_a_free_port_is_none_that_an_outgoing_connection_could_be_given() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server, socket.socket() as outgoing:
+        outgoing.connect(server.getsockname())
+        given = outgoing.getsockname()[1]
+    assert all(any_free_port() < min(given, 32_768) for _ in range(50))

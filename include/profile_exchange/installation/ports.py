@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
+from pathlib import Path
 
 from profile_exchange.domain.errors import FatalError
 
 LOOPBACK = "127.0.0.1"
+LOWEST = 10_000
+#: Linux begins at 32768, others later.
+FIRST_OF_MOST_SYSTEMS = 32_768
+ATTEMPTS = 100
+_SYSTEM_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class PortInUse(FatalError):
@@ -25,11 +32,25 @@ def is_free(port: int) -> bool:
 
 
 def any_free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nothing listens on, and that no outgoing connection is given.
+
+    A service may bind it long after it was chosen. The system hands ports of its own range to
+    every connection that anybody opens meanwhile; so this is one below them.
+    """
+    for _ in range(ATTEMPTS):
+        port = LOWEST + secrets.randbelow(_first_of_the_system() - LOWEST)
+        if is_free(port):
+            return port
+    raise PortInUse(f"No port of {ATTEMPTS} tried on {LOOPBACK} is free: stop some programs.")
+
+
+def _first_of_the_system() -> int:
+    """Where the range begins from which outgoing connections get their ports."""
+    try:
+        first = int(_SYSTEM_RANGE.read_text().split()[0])
+    except (OSError, ValueError, IndexError):  # not Linux
+        return FIRST_OF_MOST_SYSTEMS
+    return first if first > LOWEST else FIRST_OF_MOST_SYSTEMS
 
 
 def keep_or_choose(wanted: int | None, remembered: int | None, setting: str) -> int:

@@ -1,0 +1,94 @@
+"""Ways of taking the steps of a run that go wrong, and are then taken again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from profile_exchange.pipeline.pull import pull
+from profile_exchange.pipeline.received import Page
+from profile_exchange.store.database import engine_for
+from tests.model.story import sound
+
+
+class Interrupted(Exception):
+    """The worker was gone."""
+
+
+class Interruptions:
+    """Takes each step as a byte of ``plan`` says, over and over again.
+
+    0 takes it once, 1 twice; any other number loses the worker before that many more statements,
+    commits or pages, and takes the step again.
+    """
+
+    def __init__(self, plan: Sequence[int], store_url: str) -> None:
+        self._plan = list(plan) or [0]
+        self._engine = engine_for(store_url)
+        self._taken = 0
+
+    def __call__(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        """Take a step, the way of its place in the run."""
+        way = self._plan[self._taken % len(self._plan)]
+        self._taken += 1
+        if way == 1:
+            sound(step, *arguments)
+        if way > 1:
+            lose_worker(self._engine, way - 2, step, *arguments)
+        return sound(step, *arguments)
+
+
+def lose_worker(engine: Engine, after: int, step: Callable[..., Any], *arguments: Any) -> None:
+    """Take a step until so many statements and commits, or pages, have been; not to its end."""
+    try:
+        if step is pull:
+            run, source, request = arguments
+            sound(pull, run, Breaking(source, after), request)
+        else:
+            with _losing(engine, after):
+                sound(step, *arguments)
+    except Interrupted:
+        pass
+
+
+class Breaking:
+    """A source that goes away after a number of pages."""
+
+    def __init__(self, source: Any, pages: int) -> None:
+        self._source = source
+        self._pages = pages
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def page(self, *asked: Any, **options: Any) -> Page:
+        """A page, as long as there are any."""
+        if self._pages == 0:
+            raise Interrupted
+        self._pages -= 1
+        page: Page = self._source.page(*asked, **options)
+        return page
+
+
+@contextmanager
+def _losing(engine: Engine, after: int) -> Iterator[None]:
+    """Interrupt what goes through an engine once so many statements and commits have been."""
+    left = after
+
+    def count(*_: Any) -> None:
+        nonlocal left
+        if left == 0:
+            raise Interrupted
+        left -= 1
+
+    happenings = ("before_cursor_execute", "commit")
+    for name in happenings:
+        event.listen(engine, name, count)
+    try:
+        yield
+    finally:
+        for name in happenings:
+            event.remove(engine, name, count)

@@ -1,0 +1,88 @@
+"""Random worlds again: in other parts, interrupted anywhere, and over and over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from profile_exchange.domain.fates import Fate
+from profile_exchange.pipeline.upsert import upsert
+from tests.model import profiles
+from tests.model.interrupting import Interrupted, Interruptions
+from tests.model.reality import Reality
+from tests.model.state import comparable
+from tests.model.story import beginning, by_rule, outcome, sound, told_alike, turned
+from tests.model.worlds import World, worlds
+
+#: Hypothesis takes minutes to shrink what it finds.
+pytestmark = pytest.mark.timeout(3600)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_page_a_commit() -> Iterator[None]:
+    """Let a pull be interrupted between its commits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("profile_exchange.pipeline.pull.PAGES_PER_COMMIT", 1)
+        yield
+
+
+@profiles.fewer(10)
+@given(world=worlds())
+def test_any_split_into_id_ranges_comes_to_the_same(reality: Reality, world: World) -> None:
+    (chapter,) = world.chapters
+    for parts in (1, 2, 3, 4):
+        told_alike(replace(world, chapters=[replace(chapter, parts=parts)]), reality, sound)
+
+
+#: How a step is taken: see `Interruptions`.
+ways = st.lists(st.sampled_from([0, 1, *range(2, 24)]), min_size=1, max_size=8)
+
+
+@profiles.fewer(5)
+@given(world=worlds(runs=2), plan=ways)
+def test_interrupted_and_repeated_steps_come_to_the_same(
+    reality: Reality, world: World, plan: list[int]
+) -> None:
+    told_alike(world, reality, Interruptions(plan, reality.store_url))
+
+
+@profiles.fewer(5)
+@given(world=worlds(runs=2, creates=False))
+def test_a_run_again_changes_nothing(reality: Reality, world: World) -> None:
+    state = told_alike(world, reality, sound)
+    for _ in range(2):
+        assume(isinstance(fates := outcome(lambda: reality.run(sound)), dict))
+        assert not {Fate.CREATED, Fate.MODIFIED} & set(fates.values())
+        assert comparable(reality.state()) == comparable(state)
+
+
+@profiles.fewer(5)
+@given(world=worlds(creates=False), packages=st.integers(0, 3))
+def test_a_run_that_was_given_up_half_way_is_made_good_by_the_next(
+    reality: Reality, world: World, packages: int
+) -> None:
+    (chapter,) = world.chapters
+    state = beginning(world)
+    reality.begin(world)
+    turned(chapter, state, reality)
+    assume(isinstance(by_rule(chapter, state), dict))
+    left = packages
+
+    def give_up(step: Callable[..., Any], *arguments: Any) -> Any:
+        nonlocal left
+        if step is upsert:
+            if left == 0:
+                raise Interrupted
+            left -= 1
+        return sound(step, *arguments)
+
+    try:
+        reality.run(give_up)
+    except Interrupted:
+        reality.run(sound)
+    assert comparable(reality.state()) == comparable(state)

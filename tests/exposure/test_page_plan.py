@@ -40,7 +40,8 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for inner in plan.get("Plans", []) for node in nodes(inner))]
 
 
-def test_a_page_reads_about_as_many_profiles_as_it_holds(crowded: str) -> None:
+@pytest.mark.parametrize("start", [IdRange(0, 1), IdRange(5, 8)], ids=["first", "later"])
+def test_a_page_reads_about_as_many_profiles_as_it_holds(crowded: str, start: IdRange) -> None:
     filters = [
         {"property": name, "operator": "CONTAINS_ANY", "values": [value]}
         for name, value in (("section", "Sports"), ("articles", "7"), ("visitedchannel", "web"))
@@ -57,7 +58,7 @@ def test_a_page_reads_about_as_many_profiles_as_it_holds(crowded: str) -> None:
     everybody = IdRange(0, 1)
     values = {
         **statement.bound,
-        "first": everybody.first,
+        "first": start.first,
         "last": everybody.last,
         "count": COUNT,
         "fetched": COUNT + 1,

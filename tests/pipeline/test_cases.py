@@ -10,7 +10,7 @@ settings they name, ``segments`` is what is exposed from now on. ``ahead`` is by
 the other tenant's clock is ahead of ours. A profile of theirs was modified on 2 November at 9:00
 unless it says otherwise, and what has the type ``none`` is not exposed.
 
-Each run is previewed first, and has to do what the preview said.
+Each run is forecast at its gate, as a preview is, and has to do what the forecast said.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sqlalchemy import select
 
 from profile_exchange.domain import errors
 from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.pipeline.forecast import forecast
 from profile_exchange.store.database import engine_for
 from tests.pipeline.exchange import (
     EVERYBODY,
@@ -110,9 +111,10 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     if "error" in expected:
         _expect_error(exchange, expected)
         return
-    foretold = exchange.preview()
     before = ours(exchange.store_url)
     run, admission = exchange.gated()
+    with run.engine.begin() as database:
+        foretold = forecast(database, run, admission.received)
     matched = matched_by(run)
     reported = _finish(exchange, run, admission)
     counts = {k: v for k, v in reported.counts.as_dict().items() if v and k != "received"}

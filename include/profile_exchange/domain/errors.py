@@ -127,6 +127,10 @@ class RunRefused(FatalError):
     """A run was not approved at the gate, or is a preview: it must not write."""
 
 
+class RunExpired(RunRefused):
+    """Nobody let the run through the gate in time."""
+
+
 class StoreRefused(FatalError):
     """The database did not accept a statement. Always a defect of ours, or a foreign schema."""
 

@@ -15,6 +15,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from profile_exchange.domain.connection import Approval
+from profile_exchange.domain.errors import RunExpired, RunRefused
 from profile_exchange.domain.fates import APPROVE
 from profile_exchange.domain.forecast import Forecast
 from profile_exchange.orchestration.failures import told
@@ -40,11 +41,23 @@ class Approve(ApprovalOperator):
 
     @told
     def execute(self, context: Context) -> Any:
-        """Ask, and wait; or let the run through at once if nobody has to be asked."""
+        """Ask, and wait; or let the run through at once if nobody has to be asked.
+
+        Airflow may take a task for lost that was answered at once, and run it again: a decision
+        that was taken stands.
+        """
         from profile_exchange.orchestration.resolving import current_run
         from profile_exchange.pipeline.approval import question
 
-        planned = question(current_run(self.connection_id))
+        try:
+            run = current_run(self.connection_id)
+        except RunExpired:
+            raise
+        except RunRefused as refusal:
+            tell_note(context, str(refusal))
+            self.skip(context["ti"], context["task"].get_direct_relatives(upstream=False))
+            return None
+        planned = question(run)
         if planned is None:
             self.log.info("Nobody has to approve this run.")
             return None

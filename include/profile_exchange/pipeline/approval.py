@@ -40,14 +40,15 @@ def _any_success(database: Database, run: Run) -> bool:
 
 
 def question(run: Run) -> Forecast | None:
-    """The figures to decide on, as the gate forecast them; None if nobody has to decide."""
+    """The figures to decide on, as the gate forecast them; None if nobody has to decide now."""
     if run.finished:
         return None
-    forecast = select(tables.run.c.forecast).where(tables.run.c.seq == run.seq)
+    known = select(tables.run.c.forecast, tables.run.c.decided_by)
     with store_errors(run.store_url), run.engine.connect() as database:
-        if not approval_needed(database, run):
+        found = database.execute(known.where(tables.run.c.seq == run.seq)).one()
+        if found.decided_by or not approval_needed(database, run):
             return None
-        return Forecast.from_json(database.execute(forecast).scalar_one())
+        return Forecast.from_json(found.forecast)
 
 
 def approve(run: Run, by: str, now: datetime) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import insert as upsert_into
 
 from profile_exchange.domain.connection import Connection, ImportGoal
-from profile_exchange.domain.errors import FatalError, RunOvertaken, RunRefused
+from profile_exchange.domain.errors import FatalError, RunExpired, RunOvertaken, RunRefused
 from profile_exchange.pipeline.plan import Plan
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for, store_errors
@@ -36,6 +36,7 @@ PREVIEWED = "previewed"
 #: A person said no at the gate, or nobody answered in time: nothing was written.
 REFUSED = "refused"
 EXPIRED = "expired"
+_REFUSALS = {REFUSED: RunRefused, EXPIRED: RunExpired}
 
 
 @dataclass(frozen=True)
@@ -231,8 +232,8 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
             f"What run {run_id} of {connection.id} pulled is not kept any more: a newer run has "
             "started, or it failed too long ago. Trigger a new run."
         )
-    if found.state in {REFUSED, EXPIRED}:
-        raise RunRefused(f"{found.failure} Clear its task authenticate, or trigger a new run.")
+    if refusal := _REFUSALS.get(found.state):
+        raise refusal(f"{found.failure} Clear its task authenticate, or trigger a new run.")
     return Run(
         connection=connection,
         run_id=run_id,

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from profile_exchange.domain.errors import SourceUnavailable
 from profile_exchange.pipeline.pull import pull
-from profile_exchange.pipeline.received import Page
 from profile_exchange.store.database import engine_for
 from tests.model.story import sound
+from tests.pipeline.in_memory import BreakingOff
 
 
 class Interrupted(Exception):
@@ -46,31 +47,12 @@ def lose_worker(engine: Engine, after: int, step: Callable[..., Any], *arguments
     try:
         if step is pull:
             run, source, request = arguments
-            sound(pull, run, Breaking(source, after), request)
+            sound(pull, run, BreakingOff(source, after), request)
         else:
             with _losing(engine, after):
                 sound(step, *arguments)
-    except Interrupted:
+    except (Interrupted, SourceUnavailable):
         pass
-
-
-class Breaking:
-    """A source that goes away after a number of pages."""
-
-    def __init__(self, source: Any, pages: int) -> None:
-        self._source = source
-        self._pages = pages
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
-
-    def page(self, *asked: Any, **options: Any) -> Page:
-        """A page, as long as there are any."""
-        if self._pages == 0:
-            raise Interrupted
-        self._pages -= 1
-        page: Page = self._source.page(*asked, **options)
-        return page
 
 
 @contextmanager

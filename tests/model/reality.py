@@ -21,7 +21,7 @@ from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.identifiers import identifiers_of
 from profile_exchange.store.staging import staging
-from tests.model.rules import Fates
+from tests.model.importing import Fates
 from tests.model.state import Contribution, Memory, Ours, State, edited, in_order
 from tests.model.worlds import OBJECTIVES, THEIRS, Chapter, Edit, World
 from tests.pipeline.exchange import EVERYBODY, Exchange, InMemorySource, furnish

@@ -7,64 +7,28 @@ packages, pages, retries or SQL. Rules about single values are those of `profile
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from profile_exchange.domain.connection import (
     Connection,
     ConsentRule,
-    ImportGoal,
-    Link,
     PropertyMapping,
-    Restriction,
     Strategy,
-    Unmatched,
 )
 from profile_exchange.domain.consent import ConsentRecord, consented
 from profile_exchange.domain.errors import LimitExceeded, TargetRefused
 from profile_exchange.domain.fates import Fate
-from profile_exchange.domain.identifiers import BLANKS, normalise
 from profile_exchange.domain.merging import merge
 from profile_exchange.domain.properties import (
     NUMERIC_TYPES,
-    VALUE_FORMS,
-    VISITED_CHANNEL,
-    FilterType,
     ProfileProperty,
 )
+from profile_exchange.domain.transforms import outcomes, transformed
 from profile_exchange.domain.values import type_problem
-from tests.model.creating import created_as
-from tests.model.state import Incoming, Ours, Properties, State
+from tests.model.importing import Fates, Import, Matched, applies
+from tests.model.matching import linked_identifiers, match
+from tests.model.state import Contribution, Incoming, Key, Ours, Properties, State
 from tests.model.sums import WRITTEN, TotalTooLarge, summed, take_out
-
-Fates = dict[UUID, Fate]
-
-#: The profiles that are still on their way, each with the one of ours that it is.
-Matched = dict[UUID, UUID]
-
-
-@dataclass
-class Import:
-    """One run: what comes, by id, and the state that it changes."""
-
-    connection: Connection
-    sources: Mapping[str, ProfileProperty]
-    incoming: Mapping[UUID, Incoming]
-    state: State
-
-    @property
-    def goal(self) -> ImportGoal:
-        assert self.connection.importing is not None
-        return self.connection.importing
-
-    @property
-    def targets(self) -> dict[str, FilterType]:
-        """The type of each target: its own if it exists, else that of its source."""
-        known = self.state.properties
-        return {
-            m.target: known.get(m.target, self.sources[m.source]).filter_type
-            for m in self.goal.mappings
-        }
 
 
 def run(
@@ -81,7 +45,7 @@ def run(
     whole = Import(connection, sources, _received(connection, offered), state)
     _refuse_collisions(whole)
     fates = _unreadable(whole)
-    on_the_way = _match(whole, fates)
+    on_the_way = match(whole, fates)
     on_the_way = _with_consent(whole, on_the_way, fates)
     on_the_way = _valid(whole, on_the_way, fates)
     _limit(whole)
@@ -104,9 +68,12 @@ def _received(connection: Connection, offered: Iterable[Incoming]) -> dict[UUID,
 def _refuse_collisions(whole: Import) -> None:
     """Mapping and writing 3: what holds values that are not this connection's is not written."""
     for mapping in whole.goal.mappings:
-        summed = mapping.strategy is Strategy.SUM
-        if summed and whole.targets[mapping.target] not in NUMERIC_TYPES:
+        kind = whole.targets[mapping.target]
+        if mapping.strategy is Strategy.SUM and kind not in NUMERIC_TYPES:
             raise TargetRefused("sums need numbers")
+        known = outcomes(mapping.transforms) if mapping.text is None else (mapping.text,)
+        if any(type_problem(text, kind) for text in known):
+            raise TargetRefused("a text of the connection's own does not fit")
         mine = mapping.overwrite or mapping.target in whole.state.memory.adopted
         if not mine and any(mapping.target in p.properties for p in whole.state.profiles.values()):
             raise TargetRefused("a target holds values")
@@ -120,82 +87,6 @@ def _unreadable(whole: Import) -> Fates:
         for profile in whole.incoming.values()
         if any("\0" in value for name in wanted for value in profile.properties.get(name, ()))
     }
-
-
-# --- matching ----------------------------------------------------------------------------------
-
-
-def _match(whole: Import, fates: Fates) -> Matched:
-    """Matching 1 to 6: who goes on, and as which of ours. Everybody else gets a fate."""
-    found: Matched = {}
-    for profile in whole.incoming.values():
-        if profile.id in fates:
-            continue
-        match = _found(whole, profile)
-        if isinstance(match, Fate):
-            fates[profile.id] = match
-        else:
-            found[profile.id] = match
-    if whole.goal.unmatched is Unmatched.CREATE:
-        unknown = [whole.incoming[key] for key, fate in fates.items() if fate is Fate.UNMATCHED]
-        found |= created_as(whole, unknown)
-        for key in found.keys() & fates.keys():
-            del fates[key]
-    return _latest(whole, found, fates)
-
-
-def _found(whole: Import, profile: Incoming) -> UUID | Fate:
-    if not whole.goal.links:
-        return _found_by_id(whole, profile)
-    proposals = [_agreeing(whole, profile, link) for link in whole.goal.links]
-    for proposed in proposals:
-        if len(proposed) == 1:
-            return next(iter(proposed))
-    return Fate.AMBIGUOUS if any(proposals) else Fate.UNMATCHED
-
-
-def _found_by_id(whole: Import, profile: Incoming) -> UUID | Fate:
-    mine = whole.state.profiles.get(profile.id)
-    if mine is None:
-        return Fate.UNMATCHED
-    both = (mine.properties, profile.properties)
-    visited = all(any(seen.get(VISITED_CHANNEL, ())) for seen in both)
-    return profile.id if visited else Fate.WITHHELD
-
-
-def _agreeing(whole: Import, profile: Incoming, link: Link) -> set[UUID]:
-    """Those of ours that share a value with a profile for every pair of an alternative."""
-    return {
-        key
-        for key, mine in whole.state.profiles.items()
-        if all(
-            compared(whole, pair.ours, profile.properties.get(pair.theirs))
-            & compared(whole, pair.ours, mine.properties.get(pair.ours))
-            for pair in link
-        )
-    }
-
-
-def compared(whole: Import, identifier: str, values: Sequence[str] | None) -> set[str]:
-    """Matching 3: values as they are compared; what identifies nobody is left out."""
-    kind = whole.state.properties[identifier].filter_type
-    return {normalise(value, kind) for value in values or ()} - {""}
-
-
-def late_first(profile: Incoming) -> tuple[bool, int, UUID]:
-    """Matching 5: the order in which profiles win over each other."""
-    return profile.modified is None, -(profile.modified or 0), profile.id
-
-
-def _latest(whole: Import, found: Matched, fates: Fates) -> Matched:
-    """Matching 5: of several for one of ours the one modified last, at a tie the smaller id."""
-    matched: Matched = {}
-    for profile in sorted(map(whole.incoming.__getitem__, found), key=late_first):
-        if found[profile.id] in matched.values():
-            fates[profile.id] = Fate.SUPERSEDED
-        else:
-            matched[profile.id] = found[profile.id]
-    return matched
 
 
 # --- consent -----------------------------------------------------------------------------------
@@ -231,21 +122,23 @@ def _valid(whole: Import, matched: Matched, fates: Fates) -> Matched:
     kept: Matched = {}
     for key, target in matched.items():
         is_new = target not in whole.state.profiles
-        if any(_problems(whole, whole.incoming[key].properties, is_new=is_new)):
+        if any(_problems(whole, whole.incoming[key], is_new=is_new)):
             fates[key] = Fate.REJECTED
         else:
             kept[key] = target
     return kept
 
 
-def _problems(whole: Import, properties: Properties, *, is_new: bool) -> Iterator[bool]:
+def _problems(whole: Import, profile: Incoming, *, is_new: bool) -> Iterator[bool]:
     for mapping in whole.goal.mappings:
-        kinds = [whole.sources[mapping.source].filter_type]
-        if _applies(mapping, is_new=is_new):
-            kinds.append(whole.targets[mapping.target])
-        for kind in kinds:
-            for value in properties.get(mapping.source, ()):
-                yield type_problem(value, kind) is not None
+        came = whole.came(mapping, profile)
+        if mapping.source:
+            own = whole.sources[mapping.source].filter_type
+            yield any(type_problem(value, own) for value in came)
+        if applies(mapping, is_new=is_new):
+            brought = transformed(mapping.transforms, came)
+            kind = whole.targets[mapping.target]
+            yield brought is None or any(type_problem(value, kind) for value in brought)
 
 
 def _limit(whole: Import) -> None:
@@ -271,27 +164,48 @@ def _written(whole: Import, profile: Incoming, target: UUID) -> Fate:
     mine = whole.state.profiles.get(target)
     before = mine.properties if mine else linked_identifiers(whole, profile)
     after = dict(before)
-    contributed = {}
-    for mapping in whole.goal.mappings:
-        applies = _applies(mapping, is_new=mine is None)
-        if mapping.strategy is Strategy.SUM:
-            kind = whole.targets[mapping.target]
-            key = (mapping.target, target, mapping.source)
-            contributed[key] = summed(
-                whole.state, mapping, profile, target, after, kind=kind, applies=applies
-            )
-        elif applies:
-            _apply(whole, mapping, profile, after)
-    known = {key: found for key, found in contributed.items() if found}
-    whole.state.memory.contributions |= known
+    contributed: dict[Key, Contribution] = {}
+    for name in whole.targets:
+        sums, others = _mappings_to(whole, name, is_new=mine is None)
+        if sums:
+            contributed |= _sum(whole, sums, profile, target, after)
+        if others:
+            _apply(whole, others, profile, after)
+    whole.state.memory.contributions |= contributed
     whole.state.profiles[target] = Ours(mine.consent if mine else profile.consent, after)
     return _fate(mine is None, after == before)
+
+
+def _mappings_to(
+    whole: Import, target: str, *, is_new: bool
+) -> tuple[list[PropertyMapping], list[PropertyMapping]]:
+    """All that sum into a target, and those of the others that are for this profile."""
+    some = [mapping for mapping in whole.goal.mappings if mapping.target == target]
+    sums = [mapping for mapping in some if mapping.strategy is Strategy.SUM]
+    others = [m for m in some if m not in sums and applies(m, is_new=is_new)]
+    return sums, others
+
+
+def _sum(
+    whole: Import,
+    sums: Sequence[PropertyMapping],
+    profile: Incoming,
+    target: UUID,
+    after: Properties,
+) -> dict[Key, Contribution]:
+    is_new = target not in whole.state.profiles
+
+    def came(mapping: PropertyMapping) -> list[str]:
+        return whole.brings(mapping, profile) if applies(mapping, is_new=is_new) else []
+
+    kind = whole.targets[sums[0].target]
+    return summed(whole.state, sums, target, came, source=profile.id, properties=after, kind=kind)
 
 
 def _take_out_of_left(whole: Import, matched: Matched, fates: Fates) -> None:
     """Mapping and writing 2: a source profile that has moved on takes with it what it brought."""
     ledger, profiles = whole.state.memory.contributions, whole.state.profiles
-    sums = {(m.target, m.source) for m in whole.goal.mappings if m.strategy is Strategy.SUM}
+    sums = {(m.target, m.label) for m in whole.goal.mappings if m.strategy is Strategy.SUM}
     for key, last in list(ledger.items()):
         target, mine, source = key
         moved = fates.get(last.source) in WRITTEN and matched.get(last.source) != mine
@@ -308,30 +222,22 @@ def _fate(is_new: bool, is_same: bool) -> Fate:
     return Fate.UNCHANGED if is_same else Fate.MODIFIED
 
 
-def linked_identifiers(whole: Import, profile: Incoming) -> Properties:
-    """Matching 6: a created profile has every linked identifier that it came with."""
-    pairs = {pair.ours: pair.theirs for link in whole.goal.links for pair in link}
-    held = {ours: profile.properties.get(theirs, []) for ours, theirs in pairs.items()}
-    return {key: values for key, values in held.items() if values}
-
-
-def _applies(mapping: PropertyMapping, *, is_new: bool) -> bool:
-    return {
-        Restriction.ALL_PROFILES: True,
-        Restriction.NEW_PROFILES_ONLY: is_new,
-        Restriction.EXISTING_PROFILES_ONLY: not is_new,
-    }[mapping.restriction]
-
-
-def _apply(whole: Import, mapping: PropertyMapping, profile: Incoming, after: Properties) -> None:
-    """Mapping and writing 1, for one mapping of one profile that does not add up."""
-    values = profile.properties.get(mapping.source, [])
-    if whole.targets[mapping.target] in VALUE_FORMS:
-        values = [value.strip(BLANKS) for value in values]
-    merged = merge(mapping.strategy, after.get(mapping.target, []), values)
-    after.pop(mapping.target, None)
+def _apply(
+    whole: Import, mappings: Sequence[PropertyMapping], profile: Incoming, after: Properties
+) -> None:
+    """Mapping and writing 1, for the mappings to one target of one profile."""
+    target, strategy = mappings[0].target, mappings[0].strategy
+    brought = [whole.brings(mapping, profile) for mapping in mappings]
+    if strategy is Strategy.SET_IF_EMPTY:
+        values = next(filter(None, brought), [])
+    else:
+        values = [value for some in brought for value in some]
+    merged = merge(strategy, after.get(target, []), values)
+    if not values and any(mapping.clear_when_absent for mapping in mappings):
+        merged = []
+    after.pop(target, None)
     if merged:
-        after[mapping.target] = merged
+        after[target] = merged
 
 
 def _remember(whole: Import) -> None:

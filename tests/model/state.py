@@ -13,7 +13,7 @@ from profile_exchange.domain.consent import ConsentRecord
 from profile_exchange.domain.merging import present
 from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.domain.tenant import Objective
-from tests.pipeline.exchange import EVERYBODY, profile_id
+from tests.pipeline.in_memory import EVERYBODY, profile_id, properties_of
 
 #: ``{property: values}``, as a profile holds them.
 Properties = dict[str, list[str]]
@@ -21,8 +21,6 @@ Properties = dict[str, list[str]]
 #: The ids of profiles that were not created by an import.
 NAMES = tuple(f"p{number}" for number in range(8))
 _NAMED = {profile_id(name) for name in NAMES}
-
-ENVELOPE = {"id", "segments", "zone", "consented", "refused", "modified"}
 
 
 @dataclass
@@ -70,11 +68,6 @@ def consent_of(given: Mapping[str, Any]) -> ConsentRecord:
     )
 
 
-def properties_of(given: Mapping[str, Any]) -> Properties:
-    """The properties of a profile as case files write it."""
-    return {key: list(value) for key, value in given.items() if key not in ENVELOPE}
-
-
 @dataclass(frozen=True)
 class Contribution:
     """What a sum of ours holds of theirs: which source profile contributed, and how much."""
@@ -83,12 +76,15 @@ class Contribution:
     amount: Decimal
 
 
+#: Target property, profile of ours, and what the source of the mapping is called.
+Key = tuple[str, UUID, str]
+
+
 @dataclass
 class Memory:
-    """What earlier runs of a connection left. ``contributions`` are by target property, profile
-    of ours and source property."""
+    """What earlier runs of a connection left."""
 
-    contributions: dict[tuple[str, UUID, str], Contribution] = field(default_factory=dict)
+    contributions: dict[Key, Contribution] = field(default_factory=dict)
     adopted: set[str] = field(default_factory=set)
     received: set[UUID] = field(default_factory=set)
     last_received: int | None = None

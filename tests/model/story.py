@@ -13,8 +13,8 @@ from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.validate import validate
 from tests.model import rules
+from tests.model.importing import Fates
 from tests.model.reality import Reality, Take
-from tests.model.rules import Fates
 from tests.model.state import Incoming, Ours, State, comparable, edited, in_order
 from tests.model.worlds import OBJECTIVES, THEIRS, Chapter, World
 from tests.pipeline.exchange import described, profile_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.merging import amount, canonical, contribute, take_over
 from profile_exchange.domain.properties import FilterType
 from profile_exchange.domain.values import has_form, type_problem
-from tests.model.state import Contribution, Incoming, Properties, State
+from tests.model.state import Contribution, Key, Properties, State
 
 WRITTEN = {Fate.CREATED, Fate.MODIFIED, Fate.UNCHANGED}
 
@@ -22,41 +22,40 @@ class TotalTooLarge(Exception):
 
 def summed(
     state: State,
-    mapping: PropertyMapping,
-    source: Incoming,
+    mappings: Sequence[PropertyMapping],
     target: UUID,
-    properties: Properties,
+    came: Callable[[PropertyMapping], list[str]],
     *,
+    source: UUID,
+    properties: Properties,
     kind: FilterType,
-    applies: bool,
-) -> Contribution | None:
-    """Add up one mapping for one of ours, in ``properties``; the target is of a ``kind``.
+) -> dict[Key, Contribution]:
+    """Add up the mappings to one target of one of ours, in ``properties``.
 
-    Returns what is contributed from now on; None if that stays as it is. A profile that
-    takes the place of another takes the other's amount out, even if it brings none itself.
+    Returns what is contributed from now on, where that is not as it was. A profile that takes
+    the place of another takes the other's amount out, even if it brings none itself.
     """
-    last = state.memory.contributions.get((mapping.target, target, mapping.source))
-    brought = amount(source.properties.get(mapping.source, ())) if applies else None
-    before = last.amount if last else Decimal(0)
-    replaces = last is not None and last.source != source.id
-    if brought is None and not replaces:
-        return None
-    held = properties.get(mapping.target, [])
-    if (brought or Decimal(0)) != before or not held:
-        total = _total(held, brought, before, replaces=replaces)
-        if total is None:
-            properties.pop(mapping.target, None)
+    (name,) = {mapping.target for mapping in mappings}
+    held = properties.get(name, [])
+    total, news, taken_over, any_came = number(held), {}, False, False
+    for mapping in mappings:
+        key = (name, target, mapping.label)
+        last, brought = state.memory.contributions.get(key), amount(came(mapping))
+        before = last.amount if last else Decimal(0)
+        if last and last.source != source:
+            taken_over = True
+            total = take_over(total, brought, before) or Decimal(0)
+        elif brought is not None:
+            total = contribute(total, brought, before).total
         else:
-            properties[mapping.target] = [_fitting(total, kind)]
-    return Contribution(source.id, brought or Decimal(0))
-
-
-def _total(
-    held: Sequence[str], brought: Decimal | None, before: Decimal, *, replaces: bool
-) -> Decimal | None:
-    if replaces:
-        return take_over(number(held), brought, before)
-    return contribute(number(held), brought, before).total
+            continue
+        any_came = any_came or brought is not None
+        news[key] = Contribution(source, brought or Decimal(0))
+    if taken_over and not any_came and not total:
+        properties.pop(name, None)
+    elif news and not (held and total == number(held)):
+        properties[name] = [_fitting(total, kind)]
+    return news
 
 
 def _fitting(total: Decimal, kind: FilterType) -> str:
@@ -73,7 +72,7 @@ def number(held: Sequence[str]) -> Decimal:
     return Decimal(held[0]) if is_number else Decimal(0)
 
 
-def take_out(state: State, key: tuple[str, UUID, str], kind: FilterType) -> None:
+def take_out(state: State, key: Key, kind: FilterType) -> None:
     """A source profile has left one of ours: what it contributed goes, as far as that fits."""
     target, mine, _ = key
     properties = state.profiles[mine].properties

@@ -73,7 +73,7 @@ USUAL: Mapping[str, list[Values]] = {
     "sports": [["Golf"], ["Chess"], [" Chess"], ["Golf", "", "Judo"], ["7"], ["Golf", "Golf"], []],
     "visits": [["1"], ["5"], [" 7 "], ["-3"], ["007"], ["+2", "3"], [""], []],
     "score": [["1.50"], ["2"], ["-.25"], ["3.", "0.5"], []],
-    "since": [["1700000000000"], ["2024-02-29"], ["2024-02-29T10:00:00Z"], []],
+    "since": [["1700000000000"], ["2024-02-29"], ["2023-02-29", "2024-02-29T10:00:00Z"], []],
     "visitedchannel": [["news"], ["news"], ["news", "app"], []],
 }
 MALFORMED: Mapping[str, list[Values]] = {
@@ -97,37 +97,34 @@ HELD: Mapping[str, list[Values]] = {
     "CURRENCY": NUMBERS,
 }
 
-#: Our targets: where each comes from, and types that it may have if it is there already.
-TARGETS: Mapping[str, tuple[str, list[str]]] = {
-    "Sports": ("sports", ["SELECT", "RANGE"]),
-    "Visits": ("visits", ["RANGE", "SELECT", "DECIMAL", "CURRENCY"]),
-    "Score": ("score", ["DECIMAL", "RANGE", "SELECT"]),
-    "Since": ("since", ["DATETIME", "SELECT"]),
-    "MoreSports": ("sports", ["SELECT"]),
-    "MoreVisits": ("visits", ["RANGE"]),
+#: Our targets: what is mapped to each, and types that it may have if it is there already.
+TARGETS: Mapping[str, tuple[Given, list[str]]] = {
+    "Sports": ({"from": "sports"}, ["SELECT", "RANGE"]),
+    "Visits": ({"from": "visits"}, ["RANGE", "SELECT", "DECIMAL", "CURRENCY"]),
+    "Score": ({"from": "score"}, ["DECIMAL", "RANGE", "SELECT"]),
+    "Since": ({"from": "since"}, ["DATETIME", "SELECT", "RANGE"]),
+    "MoreSports": ({"from": "sports"}, ["SELECT"]),
+    "MoreVisits": ({"from": "visits"}, ["RANGE"]),
+    "Segments": ({"segments": True}, ["SELECT"]),
+    "Label": ({"text": "reader"}, ["SELECT", "RANGE"]),
 }
+#: What else may be mapped to a target, if the strategy lets several mappings meet there.
+BESIDE: Mapping[str, Given] = {
+    "MoreSports": {"segments": True},
+    "Score": {"from": "visits"},
+    "Label": {"from": "sports"},
+}
+SUMMED = {"Visits", "Score", "MoreVisits"}
 STRATEGIES = ["SET", "SET_IF_EMPTY", "ADD", "REMOVE"]
 RESTRICTIONS = ["ALL_PROFILES"] * 3 + ["EXISTING_PROFILES_ONLY", "NEW_PROFILES_ONLY"]
-
-
-def _mappings(target: str) -> list[Given]:
-    source = TARGETS[target][0]
-    strategies = ["SUM", "SUM", *STRATEGIES] if source in {"visits", "score"} else STRATEGIES
-    return [
-        {
-            "from": source,
-            "to": target,
-            "strategy": strategy,
-            "restriction": restriction,
-            "overwrite": overwrite,
-        }
-        for overwrite in (True, True, True, False)
-        for restriction in RESTRICTIONS
-        for strategy in strategies
-    ]
-
-
-MAPPINGS = {target: _mappings(target) for target in TARGETS}
+TRANSFORMS: Mapping[str, list[Any]] = {
+    "sports": [
+        *([], [], [], ["lower"], ["trim", "upper"], ["first"]),
+        [{"values": {"Golf": "Chess", "7": "eight"}}],
+        ["lower", {"values": {"golf": "8"}, "default": "9"}],
+    ],
+    "since": [[], [], [{"date": "YYYY"}], ["first", {"date": "DD-MM-YYYY HH:mm"}]],
+}
 
 
 @dataclass(frozen=True)
@@ -196,7 +193,7 @@ def their_profile(thrown: Dice, name: str, *, malformed: bool) -> Given | None:
 
 
 def our_profile(thrown: Dice, name: str, types: Mapping[str, str]) -> Given | None:
-    """One of ours, without empty lists, as a store holds it, or None; at most 12 throws."""
+    """One of ours, without empty lists, as a store holds it, or None; at most 16 throws."""
     there = thrown.pick([False, True, True])
     consent = thrown.pick(CONSENTS)
     held = {key: thrown.pick(lists) for key, lists in held_values(types).items()}
@@ -210,17 +207,41 @@ def held_values(types: Mapping[str, str]) -> dict[str, list[Values]]:
 
 
 def goal(thrown: Dice) -> Given:
-    """An import goal, 16 throws. Its limits stop nothing but a run that receives nothing."""
+    """An import goal, at most 64 throws. Its limits stop a run that receives nothing."""
     links = thrown.pick(LINKS)
     unmatched = thrown.pick(["skip", "create", "create"])
-    mapped = [thrown.pick(MAPPINGS[target]) for target in TARGETS if thrown.pick([False, True])]
+    drawn = [(thrown.pick([False, True]), mappings(thrown, target)) for target in TARGETS]
+    mapped = [mapping for there, some in drawn if there for mapping in some]
     return {
         "segments": thrown.pick(["all", "all", [EVERYBODY], ["few"]]),
         "links": links,
         "unmatched": unmatched if links else "skip",
-        "mappings": mapped or MAPPINGS["Sports"][:1],
+        "mappings": mapped or [{"from": "sports", "to": "MoreSports", "overwrite": True}],
         "limits": {"max_rejected_share": 1, "max_drop_share": 1},
     }
+
+
+def mappings(thrown: Dice, target: str) -> list[Given]:
+    """One mapping to a target, or two; 6 throws."""
+    source, _ = TARGETS[target]
+    strategy = thrown.pick(["SUM", "SUM", *STRATEGIES] if target in SUMMED else STRATEGIES)
+    restriction = thrown.pick(RESTRICTIONS)
+    whole = {
+        **source,
+        "to": target,
+        "strategy": strategy,
+        "restriction": restriction,
+        "overwrite": thrown.pick([True, True, True, False]),
+    }
+    if transforms := thrown.pick(TRANSFORMS.get(source.get("from", ""), [[]])):
+        whole["transforms"] = transforms
+    clears = thrown.pick([False, False, True])
+    if clears and strategy == "SET" and "from" in source and restriction != "NEW_PROFILES_ONLY":
+        whole["clear_when_absent"] = True
+    beside = thrown.pick([None, BESIDE.get(target)])
+    if beside is None or strategy == "SET":
+        return [whole]
+    return [whole, {**beside, "to": target, "strategy": strategy, "overwrite": True}]
 
 
 def edit(thrown: Dice, types: Mapping[str, str]) -> Edit:
@@ -247,7 +268,7 @@ def first_chapters(draw: st.DrawFn, *, malformed: bool) -> Chapter:
         edits=(),
         theirs=draw(their_profiles(malformed=malformed)),
         settings=draw(dice(1)).pick(SETTINGS),
-        goal=goal(draw(dice(16))),
+        goal=goal(draw(dice(64))),
         **pulling(draw(dice(3))),
     )
 
@@ -272,7 +293,7 @@ def next_chapters(
     if what.pick([False, True]):
         after = replace(after, theirs=draw(their_profiles(malformed=malformed)))
     if what.pick([False, False, True]):
-        after = replace(after, goal=goal(draw(dice(16))), settings=draw(dice(1)).pick(SETTINGS))
+        after = replace(after, goal=goal(draw(dice(64))), settings=draw(dice(1)).pick(SETTINGS))
     return after
 
 
@@ -281,8 +302,8 @@ def worlds(
     draw: st.DrawFn, *, runs: int = 1, malformed: bool = False, creates: bool = True
 ) -> World:
     """Our tenant, and up to so many runs of a connection, which may create profiles."""
-    types = {**OURS, **existing_targets(draw(dice(12)))}
-    found = [our_profile(draw(dice(12)), name, types) for name in NAMES]
+    types = {**OURS, **existing_targets(draw(dice(16)))}
+    found = [our_profile(draw(dice(16)), name, types) for name in NAMES]
     told = [draw(first_chapters(malformed=malformed))]
     for _ in range(draw(st.integers(1, runs - 1)) if runs > 1 else 0):
         told.append(draw(next_chapters(told[-1], types, malformed=malformed)))
@@ -292,7 +313,7 @@ def worlds(
 
 
 def existing_targets(thrown: Dice) -> dict[str, str]:
-    """``{target: type}`` of targets that our tenant has before the first run; 12 throws."""
+    """``{target: type}`` of targets that our tenant has before the first run; 16 throws."""
     drawn = {
         target: (thrown.pick([False, False, True]), thrown.pick(types))
         for target, (_, types) in TARGETS.items()

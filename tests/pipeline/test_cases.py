@@ -15,7 +15,8 @@ Each run is forecast at its gate, as a preview is, and has to do what the foreca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,29 +26,33 @@ import yaml
 from sqlalchemy import select
 
 from profile_exchange.domain import errors
-from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.domain.errors import ExchangeError, SourceUnavailable
 from profile_exchange.pipeline.forecast import forecast
+from profile_exchange.pipeline.pull import pull
+from profile_exchange.pipeline.report import Report
 from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import quarantine
 from tests.pipeline.exchange import (
     EVERYBODY,
     Exchange,
+    at_once,
     consents,
     furnish,
     matched_by,
-    new_profile_id,
     observed,
     ours,
     profile_id,
     replace_ours,
     target_properties,
 )
+from tests.pipeline.in_memory import BreakingOff, new_profile_id
 
 CASES = Path(__file__).parents[1] / "cases"
 CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
-KEYS |= {"segments", "segment_names", "then", "ahead"}
+KEYS |= {"segments", "segment_names", "then", "ahead", "twice", "breaks_off"}
 EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created", "told"}
-EXPECTED |= {"properties", "values"}
+EXPECTED |= {"properties", "values", "unique", "quarantine", "not_saying"}
 
 TYPES = {
     "theirs": {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT", "visits": "RANGE"},
@@ -68,6 +73,22 @@ def _cases() -> list[Any]:
             assert not unknown, f"{path.name}: {case['case']}: unknown {unknown}"
             found.append(pytest.param(case, id=f"{path.stem}: {case['case']}"))
     return found
+
+
+def _rules() -> set[str]:
+    """The names of the rules, from the table in the cases' README."""
+    rows = re.findall(r"^[|] ([A-Z][^|]*?) +[|]", (CASES / "README.md").read_text(), re.MULTILINE)
+    return set(rows)
+
+
+def test_every_rule_is_held_by_a_case_and_every_case_holds_rules() -> None:
+    held = {name for case in _cases() for name in case.values[0]["holds"].split(", ")}
+    assert held == _rules()
+
+
+def test_there_are_cases_enough() -> None:
+    names = [case.id for case in _cases()]
+    assert len(set(names)) == len(names) >= 120
 
 
 @pytest.mark.parametrize("case", _cases())
@@ -93,7 +114,27 @@ def _exchange(case: Mapping[str, Any], store_url: str) -> Exchange:
         segment_ids=case.get("segments", named or [EVERYBODY]),
         segment_names=case.get("segment_names", {}),
         ahead=timedelta(minutes=case.get("ahead", 0)),
+        take=_taking(case),
     )
+
+
+def _taking(case: Mapping[str, Any]) -> Callable[..., Any]:
+    """How the steps of a case are taken."""
+
+    def twice(step: Callable[..., Any], *arguments: Any) -> Any:
+        step(*arguments)
+        return step(*arguments)
+
+    def again(step: Callable[..., Any], *arguments: Any) -> Any:
+        if step is pull:
+            run, source, request = arguments
+            with pytest.raises(SourceUnavailable):
+                pull(run, BreakingOff(source, case["breaks_off"]), request)
+        return step(*arguments)
+
+    if "breaks_off" in case:
+        return again
+    return twice if case.get("twice") else at_once
 
 
 def _change(exchange: Exchange, step: Mapping[str, Any]) -> None:
@@ -116,33 +157,31 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     with run.engine.begin() as database:
         foretold = forecast(database, run, admission.received)
     matched = matched_by(run)
-    reported = _finish(exchange, run, admission)
-    counts = {k: v for k, v in reported.counts.as_dict().items() if v and k != "received"}
+    reported = exchange.finish(run, admission)
     settled = _settled(run)
     fates = {key: fate for key, (fate, _) in settled.items()}
     assert fates == {profile_id(k): v for k, v in expected.get("fates", {}).items()}
     for name, reason in expected.get("reasons", {}).items():
         assert settled[profile_id(name)][1] == reason
-    for words in expected.get("told", []):
-        assert words in reported.sentence()
-    if "counts" in expected:
-        assert counts == expected["counts"]
-    for each in reported.properties:
-        if each.property_id in expected.get("values", {}):
-            numbers = [each.written, each.unchanged, each.refused]
-            assert numbers == expected["values"][each.property_id], each.property_id
+    if "quarantine" in expected:
+        kept = {profile_id(name): held for name, held in expected["quarantine"].items()}
+        assert _quarantined(run) == kept
+    _expect_report(reported, expected)
     assert foretold.counts == reported.counts
     assert foretold.properties == observed(run, matched, before, reported.counts)
     _expect_values(exchange.store_url, expected)
 
 
-def _finish(exchange: Exchange, run: Any, admission: Any) -> Any:
-    from profile_exchange.pipeline.report import report
-    from profile_exchange.pipeline.upsert import upsert
-
-    for package in admission.packages:
-        upsert(run, package, exchange.today)
-    return report(run, exchange.today)
+def _expect_report(reported: Report, expected: Mapping[str, Any]) -> None:
+    counts = {k: v for k, v in reported.counts.as_dict().items() if v and k != "received"}
+    assert counts == expected.get("counts", counts)
+    assert reported.unique_received == expected.get("unique", reported.unique_received)
+    for words in expected.get("told", []):
+        assert words in reported.sentence()
+    for each in reported.properties:
+        if each.property_id in expected.get("values", {}):
+            numbers = [each.written, each.unchanged, each.refused]
+            assert numbers == expected["values"][each.property_id], each.property_id
 
 
 def _settled(run: Any) -> dict[Any, tuple[str, str]]:
@@ -153,10 +192,22 @@ def _settled(run: Any) -> dict[Any, tuple[str, str]]:
         return {row.profile_id: (row.fate, row.reason) for row in rows}
 
 
+def _quarantined(run: Any) -> dict[Any, list[str]]:
+    """The properties for which each rejected profile was put into quarantine by a run."""
+    query = select(quarantine.c.profile_id, quarantine.c.property_id)
+    kept: dict[Any, set[str]] = {}
+    with engine_for(run.store_url).connect() as database:
+        for row in database.execute(query.where(quarantine.c.run_seq == run.seq)):
+            kept.setdefault(row.profile_id, set()).add(row.property_id)
+    return {key: sorted(properties) for key, properties in kept.items()}
+
+
 def _expect_error(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     kind: type[ExchangeError] = getattr(errors, expected["error"])
-    with pytest.raises(kind, match=expected.get("saying", "")):
+    with pytest.raises(kind, match=expected.get("saying")) as raised:
         exchange.run()
+    for words in expected.get("not_saying", []):
+        assert words not in str(raised.value)
     _expect_values(exchange.store_url, expected)
 
 

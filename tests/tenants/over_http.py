@@ -78,8 +78,8 @@ class OverHttp(Exchange):
     def source(self) -> RestSource:  # type: ignore[override]
         return self.rest
 
-    def pulled(self) -> Run:
-        run = self.open()
+    def pulled(self, *, preview: bool = False) -> Run:
+        run = self.open(preview=preview)
         for request in requests_for(run, run.plan.segments):
             pull(run, self.rest, request)
         return run

@@ -15,7 +15,8 @@
     │   ├── TargetRefused       a target property must not be written
     │   ├── LimitExceeded       the gate stopped the run before anything was written
     │   ├── StoreRefused        the database did not accept a statement of ours
-    │   ├── RunRefused          a person said no at the gate, or nobody answered in time
+    │   ├── RunRefused          a person said no at the gate
+    │   │   └── RunExpired      nobody answered in time
     │   ├── RunOvertaken        another run of the same connection holds the pen
     │   └── CountsDisagree      the fates do not add up to what was received
     └── TransientError          retried with backoff; the run resumes where it was

@@ -10,8 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from profile_exchange.domain.notifications import Occasion
+
 if TYPE_CHECKING:
     from profile_exchange.domain.connection import Connection, ExposeGoal, ImportGoal
+    from profile_exchange.domain.notifications import Notifications
 
 NEXT_SLOTS = 5
 
@@ -29,7 +32,7 @@ def show(
     found = registry.connection(connection)
     slots = _next_slots(found, datetime.now(UTC))
     if as_json:
-        typer.echo(json.dumps(_as_object(found, slots)))
+        typer.echo(json.dumps(_as_object(found, slots), default=str))
         return
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -69,6 +72,7 @@ def _lines(connection: Connection, slots: list[datetime]) -> list[tuple[str, str
         ("objectives", ", ".join(connection.objectives) or "none: every profile is processed"),
         *(_expose_lines(connection.expose) if connection.expose else []),
         *(_import_lines(connection.importing) if connection.importing else []),
+        ("notifies", _told(connection.notifications) if connection.notifications else ""),
         ("schedule", str(connection.schedule or "none: runs when somebody triggers it")),
         *(
             ("next run" if not number else "", f"{s:%a %Y-%m-%d %H:%M %Z}")
@@ -76,6 +80,14 @@ def _lines(connection: Connection, slots: list[datetime]) -> list[tuple[str, str
         ),
     ]
     return [(name, text) for name, text in lines if text]
+
+
+def _told(notifications: Notifications) -> str:
+    """Who is told about runs, and about which."""
+    whom = [*notifications.emails, *(each.type for each in notifications.notifiers)]
+    runs = "every run" if notifications.when is Occasion.ALWAYS else "runs that fail"
+    late = notifications.overdue_after
+    return f"{', '.join(whom)} of {runs}{f', and of one not over after {late}' if late else ''}"
 
 
 def _expose_lines(goal: ExposeGoal) -> list[tuple[str, str]]:

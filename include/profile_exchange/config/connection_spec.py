@@ -15,6 +15,7 @@ from pydantic import (
 
 from profile_exchange.config.mapping_spec import MappingSpec
 from profile_exchange.config.networks import network
+from profile_exchange.config.notifications_spec import NotificationsSpec
 from profile_exchange.config.schedule_spec import ScheduleSpec
 from profile_exchange.config.spec import (
     CredentialsId,
@@ -234,6 +235,8 @@ class ConnectionSpec(Spec):
     """Whether it runs, and whether its partner may read."""
     schedule: ScheduleSpec | None = None
     """When it runs by itself; without one it runs when it is asked to."""
+    notifications: NotificationsSpec | None = None
+    """Who is told about its runs."""
     objectives: list[ObjectId] = Field(default_factory=list)
     """Our objectives: only profiles that consented to one of them are processed.
 
@@ -264,6 +267,7 @@ class ConnectionSpec(Spec):
             favorite=self.favorite,
             enabled=self.enabled,
             schedule=self.schedule.to_domain() if self.schedule else None,
+            notifications=self.notifications.to_domain() if self.notifications else None,
             objectives=tuple(self.objectives),
             consent=self.consent,
             expose=self.expose.to_domain() if self.expose else None,

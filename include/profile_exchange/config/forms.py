@@ -12,6 +12,12 @@ SECRET_NAME = r"^[a-z0-9][a-z0-9-]{0,99}$"  # noqa: S105 -- the form of a name, 
 CREDENTIALS = r"^[A-Za-z0-9_.-]{1,200}$"
 HOST_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
 HTTP_ADDRESS = r"^https?://[^\s/?#@]+(/[^\s?#@]*)?$"
+#: As browsers check an address, with a host name behind it.
+MAIL_ADDRESS = (
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
+    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
+)
+IMPORT_PATH = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$"
 ONE_LINE = r"^[^\t\n\r\x85\u2028\u2029]*$"
 
 #: What to write where a pattern does not match. The input is never repeated: people paste
@@ -32,6 +38,11 @@ ADVICE = {
     DATE_FORM: (
         "write a form of YYYY, YY, MM, DD, HH, mm and ss with signs between them, such as "
         "DD-MM-YYYY."
+    ),
+    MAIL_ADDRESS: "write one mail address, such as data@example.com, without a name.",
+    IMPORT_PATH: (
+        "write the import path of a notifier, such as "
+        "airflow.providers.slack.notifications.slack.SlackNotifier."
     ),
     ONE_LINE: "write it on one line, without tabs.",
 }

@@ -35,6 +35,9 @@ def within_connection(connection: Connection) -> Iterator[Finding]:
     """What can be seen from the connection's file alone."""
     yield from _repeated(("labels",), connection.labels)
     yield from _repeated(("objectives",), connection.objectives)
+    if told := connection.notifications:
+        addresses = [address.lower() for address in told.emails]
+        yield from _repeated(("notifications", "emails"), addresses)
     if goal := connection.expose:
         yield from _repeated(("expose", "identifiers"), goal.identifiers)
         yield from _repeated(("expose", "segments"), goal.segments)

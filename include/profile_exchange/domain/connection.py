@@ -9,6 +9,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from profile_exchange.domain.notifications import Notifications
 from profile_exchange.domain.origins import Network
 from profile_exchange.domain.schedule import Schedule
 from profile_exchange.domain.transforms import Transform
@@ -245,6 +246,7 @@ class Connection:
     favorite: bool = False
     enabled: bool = True
     schedule: Schedule | None = None
+    notifications: Notifications | None = None
     objectives: tuple[str, ...] = ()
     consent: ConsentRule = ConsentRule.EXPLICIT
     expose: ExposeGoal | None = None

@@ -2,7 +2,7 @@
 
 Two schemas in one database, so that one transaction covers both:
 
-- ``tenant`` holds the profile store: profiles, their identifiers, and what describes them;
+- ``tenant`` holds the profile store (`store.profile_tables`);
 - ``exchange`` holds what the exchange remembers: runs, packages, ledgers, quarantine and,
   while a run is on, its staging tables (`store.staging`).
 
@@ -15,100 +15,37 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Numeric,
     SmallInteger,
     Table,
     Text,
-    func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-metadata = MetaData()
-
-TIMESTAMP = DateTime(timezone=True)
-NO_TEXTS = text("'{}'::text[]")
-
-# --- the profile store ---------------------------------------------------------------------
-
-#: ``properties`` is ``{property id: [value, ...]}`` without empty lists. The derived
-#: properties (`domain.properties.DERIVED_PROPERTIES`) are columns and not among them.
-profile = Table(
-    "profile",
+from profile_exchange.store.profile_tables import (
+    TIMESTAMP,
     metadata,
-    Column("id", UUID(as_uuid=True), primary_key=True),
-    Column("created_at", TIMESTAMP, nullable=False),
-    Column("modified_at", TIMESTAMP, nullable=False),
-    Column("privacy_legislation", Text, nullable=False, server_default="NONE"),
-    Column("consented_objectives", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
-    Column("refused_objectives", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
-    Column("properties", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    schema="tenant",
+    objective,
+    profile,
+    profile_identifier,
+    profile_property,
+    segment,
 )
 
-#: One row for each normalised value of a unique identifier (`domain.identifiers`). Not unique:
-#: two profiles may claim one value, which matching then calls ambiguous.
-profile_identifier = Table(
-    "profile_identifier",
-    metadata,
-    Column("property_id", Text, primary_key=True),
-    Column("value", Text, primary_key=True),
-    Column("profile_id", UUID(as_uuid=True), primary_key=True),
-    Index("profile_identifier_profile", "profile_id"),
-    schema="tenant",
-)
-
-profile_property = Table(
-    "profile_property",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("filter_type", Text, nullable=False, server_default="SELECT"),
-    Column("indexed", Boolean, nullable=False, server_default=text("false")),
-    Column("data_sensitivity", Text, nullable=False, server_default="NON_PII"),
-    Column("tags", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
-    Column("description", Text, nullable=False, server_default=""),
-    Column("created_at", TIMESTAMP, nullable=False, server_default=func.now()),
-    Column("modified_at", TIMESTAMP, nullable=False, server_default=func.now()),
-    schema="tenant",
-)
-
-segment = Table(
-    "segment",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("refinement", JSONB),
-    Column("description", Text, nullable=False, server_default=""),
-    Column("tags", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
-    Column("created_at", TIMESTAMP, nullable=False, server_default=func.now()),
-    Column("modified_at", TIMESTAMP, nullable=False, server_default=func.now()),
-    schema="tenant",
-)
-
-objective = Table(
+__all__ = [
+    "metadata",
     "objective",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("title", Text, nullable=False, server_default=""),
-    Column("description", Text, nullable=False, server_default=""),
-    Column("needs_consent", Boolean, nullable=False, server_default=text("true")),
-    Column("legislations", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
-    Column("tags", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
-    Column("created_at", TIMESTAMP, nullable=False, server_default=func.now()),
-    Column("modified_at", TIMESTAMP, nullable=False, server_default=func.now()),
-    schema="tenant",
-)
-
-# --- what the exchange remembers -----------------------------------------------------------
+    "profile",
+    "profile_identifier",
+    "profile_property",
+    "segment",
+]
 
 #: One row for each attempt at a run; one that starts over gets a new row. ``seq`` names its staging
 #: tables, ``plan`` what authenticate found (`pipeline.plan`), ``forecast`` what the gate expected
@@ -396,5 +333,17 @@ exposure_check = Table(
     Column("exposed", JSONB),
     Column("failure", Text, nullable=False, server_default=""),
     Index("exposure_check_connection_at", "connection", "at"),
+    schema="exchange",
+)
+
+#: What people were told of a run: a notice (`domain.notifications.Notice`), by one way.
+notification = Table(
+    "notification",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("run_id", Text, primary_key=True),
+    Column("notice", Text, primary_key=True),
+    Column("way", Text, primary_key=True),
+    Column("sent_at", TIMESTAMP, nullable=False),
     schema="exchange",
 )

@@ -29,7 +29,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID, insert
 
 from profile_exchange.store.identifiers import identifiers_of
-from profile_exchange.store.tables import NO_TEXTS, TIMESTAMP, profile, profile_identifier
+from profile_exchange.store.profile_tables import (
+    NO_TEXTS,
+    TIMESTAMP,
+    profile,
+    profile_identifier,
+)
 
 _metadata = MetaData()
 

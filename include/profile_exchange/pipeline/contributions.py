@@ -162,16 +162,13 @@ def _left(
 
 
 def _is_elsewhere(run: Run, ledger: Table) -> ColumnElement[bool]:
-    """Whether the profile that contributed was superseded, or written to another of ours."""
-    fate, mapped = run.staging.fate, run.staging.mapped
-    superseded = fate.c.fate == Fate.SUPERSEDED.value
-    moved = and_(
-        fate.c.fate.in_(_WRITTEN),
-        exists().where(
-            mapped.c.profile_id == ledger.c.source_id, mapped.c.target_id != ledger.c.target_id
-        ),
-    )
-    return exists().where(fate.c.profile_id == ledger.c.source_id, or_(superseded, moved))
+    """Whether the profile that contributed was superseded, or written.
+
+    Nobody wins the profile of ours that it left, so it was written to another of ours.
+    """
+    fate = run.staging.fate
+    settled = fate.c.fate.in_((Fate.SUPERSEDED.value, *_WRITTEN))
+    return exists().where(fate.c.profile_id == ledger.c.source_id, settled)
 
 
 def _taken_out(run: Run, left: Select[Any], mapping: PropertyMapping, now: datetime) -> Update:

@@ -327,6 +327,18 @@ def test_check_says_what_is_exposed(installation: Installation) -> None:
         assert word in done.stdout
 
 
+def test_the_test_button_says_whether_we_are_let_in(installation: Installation) -> None:
+    """Reinstall the project (`make install`) if Airflow does not know the connection type."""
+    stored = airflow(installation, "GET", "/connections/taylor_times")
+    kept = {name: stored[name] for name in ("connection_id", "conn_type", "host", "login", "extra")}
+    right = airflow(installation, "POST", "/connections/test", json=kept)
+    wrong = airflow(installation, "POST", "/connections/test", json={**kept, "password": "wrong"})
+    assert right["status"], right
+    assert right["message"].startswith("Authenticated at taylor-times.localhost, which exposes ")
+    assert not wrong["status"]
+    assert "does not accept the consumer key and secret" in wrong["message"]
+
+
 def test_history_shows_the_runs(installation: Installation, imported: RunState) -> None:
     shown = exchange(installation, "history", CONNECTION)
     listed = exchange(installation, "history", CONNECTION, "--json")

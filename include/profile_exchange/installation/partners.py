@@ -14,9 +14,7 @@ from profile_exchange.domain.tenant import Tenant
 from profile_exchange.installation.airflow_api import AirflowApi, AirflowConnection
 from profile_exchange.installation.layout import Layout
 from profile_exchange.tenants.postgres.credentials import issue
-
-#: The connection type that the project registers with Airflow, and the one every Airflow knows.
-CONNECTION_TYPE = "profile_exchange_tenant"
+from profile_exchange.tenants.rest.credentials import CONNECTION_TYPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,17 +40,23 @@ def credentials_for(connection: Connection, lookup: Lookup) -> TenantCredentials
             "exist: add it under Admin > Connections with the other tenant's host name, key and "
             "secret."
         )
+    called = f"The Airflow connection {name}"
+    return credentials_in(stored, called).check_host(connection.partner.host)
+
+
+def credentials_in(stored: Any, called: str) -> TenantCredentials:
+    """What an Airflow connection keeps; ``called`` begins the sentence if something is missing."""
     if not (stored.host and stored.login and stored.password):
         raise ConfigurationError(
-            f"The Airflow connection {name} is not complete: it needs the other tenant's host "
-            "name as Host, the consumer key as Login and the consumer secret as Password."
+            f"{called} is not complete: it needs the other tenant's host name (Host), the "
+            "consumer key (Login) and the consumer secret (Password)."
         )
     return TenantCredentials(
         host=stored.host,
         client_id=stored.login,
         client_secret=stored.password,
-        base_url=stored.extra_dejson.get("base_url", ""),
-    ).check_host(connection.partner.host)
+        base_url=stored.extra_dejson.get("base_url") or "",
+    )
 
 
 def _found(name: str, lookup: Lookup) -> Any:

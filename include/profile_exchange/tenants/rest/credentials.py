@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from profile_exchange.domain.errors import ConfigurationError, WrongHost
 
+#: The type of the Airflow connections in which these are kept, with a form and a test of its own.
+CONNECTION_TYPE = "profile_exchange_tenant"
+
 
 @dataclass(frozen=True, slots=True)
 class TenantCredentials:

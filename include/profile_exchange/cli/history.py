@@ -25,16 +25,16 @@ def history(
 ) -> None:
     """Show what a connection's runs did, the newest first.
 
-    Reads what is on record in the tenant's own store; Airflow need not run.
+    Reads what is on record in the tenant's own store; Airflow need not run, and a connection
+    whose file is gone keeps its history.
     """
-    from profile_exchange.cli.configured import store_url_of
-    from profile_exchange.config import registry
+    from profile_exchange.cli.remembered import remembered
     from profile_exchange.tenants.postgres.run_history import data_exchange
     from profile_exchange.tenants.postgres.run_history import history as past_runs
 
-    found = registry.connection(connection)
-    url = store_url_of(found)
-    if found.importing is None:
+    found = remembered(connection)
+    url = found.url
+    if not found.imports:
         _tell_checks(found.title, url, found.id, limit, as_json=as_json)
         return
     runs = past_runs(url, found.id, limit)

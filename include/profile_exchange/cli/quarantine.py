@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from profile_exchange.cli.configured import importing, store_url_of
+from profile_exchange.cli.remembered import remembered_import
 from profile_exchange.config.messages import nearest
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.fates import Reason
@@ -48,10 +49,9 @@ def list_(
 
     A fingerprint tells which values are the same, not what they are.
     """
-    found = importing(connection)
-    url, wanted = store_url_of(found), Wanted(run, _reason(reason))
-    counts = quarantined.reasons(url, found.id, wanted)
-    entries = quarantined.newest(url, found.id, wanted, limit)
+    found, wanted = remembered_import(connection), Wanted(run, _reason(reason))
+    counts = quarantined.reasons(found.url, found.id, wanted)
+    entries = quarantined.newest(found.url, found.id, wanted, limit)
     if as_json:
         shown = {"reasons": [asdict(count) for count in counts], "entries": _objects(entries)}
         typer.echo(json.dumps(shown))
@@ -80,8 +80,8 @@ def export(
     """Write the quarantine to a file: everything that `list` shows, and no values."""
     from profile_exchange.cli.quarantine_export import write
 
-    found = importing(connection)
-    blocks = quarantined.in_blocks(store_url_of(found), found.id, Wanted(run, _reason(reason)))
+    found = remembered_import(connection)
+    blocks = quarantined.in_blocks(found.url, found.id, Wanted(run, _reason(reason)))
     number = write((_objects(block) for block in blocks), file, form)
     typer.echo(f"{number:,} entries written to {file}.")
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from profile_exchange.domain.fates import FateCounts, PropertyCounts
 from profile_exchange.domain.forecast import Forecast
 from profile_exchange.store.database import engine_for, store_errors
-from profile_exchange.store.tables import exchanged_profile, run, run_property
+from profile_exchange.store.tables import exchanged_profile, exposure_check, run, run_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class PastRun:
     forecast: Forecast | None = None
     decided_by: str = ""
     decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """When a connection last did something in a store, and whether it ever imported into it."""
+
+    last: datetime
+    imported: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,18 @@ def was_running(url: str, connection_id: str, moment: datetime) -> bool:
     )
     with store_errors(url), engine_for(url).connect() as database:
         return bool(database.execute(select(going.exists())).scalar_one())
+
+
+def trace_of(url: str, connection_id: str) -> Trace | None:
+    """What is left of a connection, configured or not; None if it never ran here."""
+    imported, checked = (
+        select(func.max(moment)).where(table.c.connection == connection_id).scalar_subquery()
+        for table, moment in ((run, run.c.started_at), (exposure_check, exposure_check.c.at))
+    )
+    with store_errors(url), engine_for(url).connect() as database:
+        imported_at, checked_at = database.execute(select(imported, checked)).one()
+    last = [moment for moment in (imported_at, checked_at) if moment is not None]
+    return Trace(max(last), imported=imported_at is not None) if last else None
 
 
 def data_exchange(url: str, connection_id: str) -> DataExchange:

@@ -102,7 +102,12 @@ def read_yaml(path: Path, root: Path | None = None) -> YamlDocument:
     YAML, repeats a key, is too large, or is no mapping.
     """
     name = shown(path, root)
-    node = _composed(_text(path, name), name)
+    return read_text(_text(path, name), name)
+
+
+def read_text(text: str, name: str) -> YamlDocument:
+    """What a file of this name says if this is in it. Raises as `read_yaml` does."""
+    node = composed(text, name)
     builder = _Builder(name)
     data = builder.value(node, ()) if node else None
     if builder.problems:
@@ -135,9 +140,6 @@ def _text(path: Path, name: str) -> str:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise _problem(name, 0, f"the file cannot be read: {reason}.") from None
-    if found := _UNPRINTABLE.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        raise _problem(name, line, "there is a control character here; remove it.")
     return text
 
 
@@ -145,7 +147,16 @@ def _problem(name: str, line: int, message: str) -> ConfigurationError:
     return ConfigurationError([Problem(name, line, "", message)])
 
 
-def _composed(text: str, name: str) -> yaml.Node | None:
+def composed(text: str, name: str) -> yaml.Node | None:
+    """The nodes of a text, which know where they stand; None when there are none.
+
+    Raises `ConfigurationError` for what is no YAML, holds control characters or is too large.
+    """
+    if len(text) > MAX_BYTES:
+        raise _problem(name, 0, f"the file is larger than {MAX_BYTES // 1024} KB.")
+    if found := _UNPRINTABLE.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise _problem(name, line, "there is a control character here; remove it.")
     loader = _Loader(text)
     try:
         _check_shape(text, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,20 +19,25 @@ from sqlalchemy import insert, make_url, select, text, update
 
 from profile_exchange.config.registry import read_tenant
 from profile_exchange.config.settings import Settings
+from profile_exchange.domain.scopes import Scope
 from profile_exchange.exposure.app import create_app
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.store.database import engine_for
+from profile_exchange.store.identifiers import identifiers_of
 from profile_exchange.store.tables import (
     disclosure,
     exchanged_profile,
     metadata,
     profile,
+    profile_identifier,
     segment,
+    submission,
 )
-from profile_exchange.tenants.postgres.credentials import IssuedCredential, issue
+from profile_exchange.tenants.postgres.credentials import READING, IssuedCredential, issue
 from profile_exchange.tenants.postgres.databases import create_role
 from profile_exchange.tenants.postgres.describe import describe
 from profile_exchange.tenants.postgres.exposure_role import open_to_exposure
+from profile_exchange.tenants.postgres.writing_role import open_to_writing
 
 START = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 HOST = "taylor-times.localhost"
@@ -96,8 +101,17 @@ class Clock:
 
 def exposure_url(store: str) -> str:
     """The URL of a store for the exposure API's own user."""
+    return _own_url(store, "exposure")
+
+
+def writing_url(store: str) -> str:
+    """The URL of a store for the user that writes what partners send."""
+    return _own_url(store, "writing")
+
+
+def _own_url(store: str, purpose: str) -> str:
     owner = make_url(store)
-    own = owner.set(username=f"{owner.database}_exposure", password="a-password-of-its-own")
+    own = owner.set(username=f"{owner.database}_{purpose}", password="a-password-of-its-own")
     return own.render_as_string(hide_password=False)
 
 
@@ -145,10 +159,19 @@ class Installation:
         open_to_exposure(url, exposure_url(url), now=self.clock.now)
         describe(url, tenant, now=self.clock.now)
 
+    def open_to_writing(self) -> None:
+        """Make the user that writes what partners send, as where a connection accepts anything."""
+        url = writing_url(self.store)
+        (self.folder / "secrets" / f"{TENANT['store']}-writing").write_text(url)
+        create_role(self.store, url)
+        open_to_writing(self.store, url)
+
     def connect(self, connection_id: str = "harbor-goods", **changes: Any) -> None:
-        """Write a connection's file; ``expose`` changes only what it names."""
-        expose = {**CONNECTION["expose"], **changes.pop("expose", {})}
-        self._write("connections", connection_id, {**CONNECTION, **changes, "expose": expose})
+        """Write a connection's file; ``expose`` changes only what it names, None leaves it out."""
+        written = {**CONNECTION, **changes}
+        if written["expose"] is not None:
+            written["expose"] = {**CONNECTION["expose"], **written["expose"]}
+        self._write("connections", connection_id, written)
 
     def connect_to_import(self, connection_id: str) -> None:
         """Write the file of a connection that has nothing but an import goal."""
@@ -159,8 +182,10 @@ class Installation:
     def disconnect(self, connection_id: str = "harbor-goods") -> None:
         (self.folder / "connections" / f"{connection_id}.yaml").unlink()
 
-    def issue(self, connection_id: str = "harbor-goods") -> IssuedCredential:
-        return issue(self.store, connection_id, now=self.clock.now)
+    def issue(
+        self, connection_id: str = "harbor-goods", scopes: Iterable[Scope] = READING
+    ) -> IssuedCredential:
+        return issue(self.store, connection_id, now=self.clock.now, scopes=scopes)
 
     def add(
         self,
@@ -183,6 +208,10 @@ class Installation:
         }
         with engine_for(self.store).begin() as database:
             database.execute(insert(profile).values(row))
+            new = select(profile.c.id, profile.c.properties).where(profile.c.id == row["id"])
+            identified = identifiers_of(new.subquery("new"))
+            names = ["property_id", "value", "profile_id"]
+            database.execute(insert(profile_identifier).from_select(names, identified))
         return str(row["id"])
 
     def change(self, profile_id: str, **values: Any) -> None:
@@ -193,6 +222,16 @@ class Installation:
         """Change a segment as only somebody with the database in hand can."""
         with engine_for(self.store).begin() as database:
             database.execute(update(segment).where(segment.c.id == row["id"]).values(row))
+
+    def stored(self, profile_id: str) -> dict[str, list[str]]:
+        """The properties of a profile."""
+        query = select(profile.c.properties).where(profile.c.id == UUID(profile_id))
+        with engine_for(self.store).connect() as database:
+            return dict(database.execute(query).scalar_one())
+
+    def submissions(self) -> list[Any]:
+        with engine_for(self.store).connect() as database:
+            return list(database.execute(select(submission).order_by(submission.c.id)))
 
     def disclosures(self) -> list[Any]:
         with engine_for(self.store).connect() as database:

@@ -49,7 +49,7 @@ def test_health_is_answered_for_any_host_and_without_a_token(stranger: Api) -> N
     ("method", "path", "status"),
     [
         ("GET", "/", 404),
-        ("GET", "/rest/v2/profiles", 404),
+        ("GET", "/rest/v2/visitors", 404),
         ("GET", "/docs", 404),
         ("GET", "/rest/v2/oauth/token", 405),
         ("POST", "/rest/v2/segments", 405),

@@ -67,6 +67,25 @@ def test_the_exposure_api_gets_a_user_of_its_own_and_a_new_password_at_every_sta
         psycopg.connect(urls[0])
 
 
+def test_a_user_that_writes_is_there_where_a_partner_may_write(
+    postgres: EmbeddedPostgres, tenant: Tenant, tmp_path: Path, dropped: list[str]
+) -> None:
+    dropped.append("taylor_times")
+    secrets = SecretFiles(tmp_path)
+    prepare_stores(postgres, secrets, [tenant], fill=fill_nothing, now=NOW)
+    assert secrets.read(tenant.writing_secret) is None
+    prepare_stores(
+        postgres, secrets, [tenant], fill=fill_nothing, now=NOW, accepting=["taylor-times"]
+    )
+    url = secrets.read(tenant.writing_secret) or ""
+    with psycopg.connect(url) as connection:
+        assert connection.info.user == "taylor_times_writing"
+        connection.execute("update tenant.profile set modified_at = now()")
+    prepare_stores(postgres, secrets, [tenant], fill=fill_nothing, now=NOW)
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(url)
+
+
 def test_a_store_that_is_kept_elsewhere_is_left_alone(
     postgres: EmbeddedPostgres, tenant: Tenant, tmp_path: Path
 ) -> None:

@@ -125,6 +125,16 @@ properties:
 """
 
 
+ACCEPTING = """\
+title: Supplier
+tenant: corner-shop
+partner: {name: Supplier, host: supplier.example}
+accept:
+  identifiers: [email]
+  properties: {loyalty: SET}
+"""
+
+
 @pytest.fixture
 def tenants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of hosted tenants, and one of secrets beside it, as this process's settings."""
@@ -177,6 +187,31 @@ def test_migrate_gives_the_exposure_apis_user_its_rights_and_no_others(
         assert database.execute("select id from tenant.profile_property").fetchall() == [("email",)]
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             database.execute("delete from tenant.profile_property")
+
+
+def test_migrate_lets_partners_write_where_a_connection_accepts_it(
+    server: Server, tenants: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections = tenants.parent / "connections"
+    connections.mkdir()
+    monkeypatch.setenv("EXCHANGE_CONNECTIONS_DIR", str(connections))
+    settings.cache_clear()
+    (tenants / "corner-shop.yaml").write_text(TENANT)
+    (connections / "supplier.yaml").write_text(ACCEPTING)
+    secrets = tenants.parent / "secrets"
+    (secrets / "administrator").write_text(server.administrator)
+    (secrets / "corner-shop-store").write_text(url := server.url())
+    want = "partners cannot write, for want of the secret corner-shop-store-writing"
+    assert want in run("--administrator", "administrator").output.replace("\n", " ")
+    own = server.url().rpartition("/")[0] + "/" + url.rpartition("/")[2]
+    (secrets / "corner-shop-store-writing").write_text(own)
+    assert run("--administrator", "administrator").exit_code == 0
+    with psycopg.connect(own, autocommit=True) as database:
+        database.execute("update tenant.profile set modified_at = now()")
+    (connections / "supplier.yaml").unlink()
+    assert run().exit_code == 0
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(own)
 
 
 def test_a_broken_file_does_not_keep_the_other_tenants_back(

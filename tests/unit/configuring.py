@@ -48,6 +48,18 @@ expose:
   segments: [customers]
   properties: [orders, lastmodifieddate]
 """
+ACCEPTING = """\
+title: Taylor Times
+tenant: harbor-goods
+partner: {name: Taylor Times, host: taylor-times.localhost}
+accept:
+  identifiers: [email]
+  properties:
+    orders: [SUM, SET_IF_EMPTY]
+    TaylorTimes_Sports: SET
+  unmatched: create
+  segments: [customers]
+"""
 
 
 class Folders:

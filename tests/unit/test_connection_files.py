@@ -104,7 +104,7 @@ def test_everything_a_file_can_say_arrives_in_the_domain(folders: Folders) -> No
 def test_a_connection_without_a_goal_is_told(folders: Folders) -> None:
     folders.connection(EXPOSING.partition("expose:")[0])
     (told,) = folders.problems()
-    assert told.endswith("a connection needs a goal: expose, import, or both.")
+    assert told.endswith("a connection needs a goal: expose, import, accept, or several.")
 
 
 def test_a_network_that_is_none_is_told_with_what_to_write(folders: Folders) -> None:

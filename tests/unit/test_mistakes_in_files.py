@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.unit.configuring import EXPOSING, IMPORTING, TENANT, Folders
+from tests.unit.configuring import ACCEPTING, EXPOSING, IMPORTING, TENANT, Folders
 
 CASES = Path(__file__).with_name("mistakes")
-SOUND = {"importing": IMPORTING, "exposing": EXPOSING, "tenant": TENANT}
+SOUND = {
+    "importing": IMPORTING,
+    "exposing": EXPOSING,
+    "accepting": ACCEPTING,
+    "tenant": TENANT,
+}
 
 
 def mistakes() -> Iterator[object]:
@@ -33,4 +38,5 @@ def test_a_mistake_is_told(folders: Folders, kind: str, mistake: dict[str, str])
 def test_the_files_that_get_broken_are_sound(folders: Folders) -> None:
     folders.connection(IMPORTING)
     folders.connection(EXPOSING, "exposing.yaml")
+    folders.connection(ACCEPTING, "accepting.yaml")
     assert folders.problems() == []

@@ -56,7 +56,11 @@ def _as_object(connection: Connection) -> dict[str, Any]:
 
 
 def _goals(connection: Connection) -> list[str]:
-    goals = {"expose": connection.expose, "import": connection.importing}
+    goals = {
+        "expose": connection.expose,
+        "import": connection.importing,
+        "accept": connection.accept,
+    }
     return [name for name, goal in goals.items() if goal]
 
 

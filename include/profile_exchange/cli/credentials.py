@@ -11,33 +11,44 @@ import typer
 from profile_exchange.cli.configured import store_url_of
 from profile_exchange.config import registry
 from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.domain.scopes import Scope, scopes_of
 from profile_exchange.tenants.postgres import credentials as store
 
 if TYPE_CHECKING:
     from profile_exchange.domain.connection import Connection
 
 app = typer.Typer(
-    help="Consumer keys and secrets of those that read our tenants.", no_args_is_help=True
+    help="Consumer keys and secrets of those that read our tenants, or write to them.",
+    no_args_is_help=True,
 )
 
 ConnectionId = Annotated[
-    str, typer.Argument(metavar="CONNECTION", help="Id of a connection that exposes.")
+    str, typer.Argument(metavar="CONNECTION", help="Id of a connection that exposes or accepts.")
+]
+Scopes = Annotated[
+    list[Scope] | None,
+    typer.Option(
+        "--scope",
+        help="What the key is for: read, write, or both if repeated. Read unless given, where "
+        "the connection exposes.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
-def issue(connection: ConnectionId, *, as_json: Json = False) -> None:
+def issue(connection: ConnectionId, scope: Scopes = None, *, as_json: Json = False) -> None:
     """Make a consumer key and secret, and show the secret this once."""
-    found = _exposing(connection)
-    issued = store.issue(store_url_of(found), found.id, now=_now())
+    found = _answering(connection)
+    scopes = _scopes(found, scope)
+    issued = store.issue(store_url_of(found), found.id, now=_now(), scopes=scopes)
     _show(found, issued, as_json=as_json)
 
 
 @app.command("list")
 def list_(connection: ConnectionId) -> None:
     """List a connection's consumer keys, the newest first, and from where they were refused."""
-    found = _exposing(connection)
+    found = _answering(connection)
     now = _now()
     url = store_url_of(found)
     known = store.list_credentials(url, found.id)
@@ -45,7 +56,9 @@ def list_(connection: ConnectionId) -> None:
         typer.echo(f"None yet: make one with `exchange credentials issue {found.id}`.", err=True)
     for each in known:
         ends = f", until {_minute(each.expires_at)}" if each.expires_at else ""
-        typer.echo(f"{each.key}  {each.state(now)}  issued {_minute(each.issued_at)}{ends}")
+        scopes = " and ".join(each.scopes)
+        issued = f"issued {_minute(each.issued_at)}{ends}"
+        typer.echo(f"{each.key}  {each.state(now)}  {scopes}  {issued}")
     for where in store.used_elsewhere(url, found.id):
         typer.echo(
             f"Refused from {where.address}, where {found.partner.host} is not: "
@@ -61,16 +74,19 @@ def rotate(
     overlap_hours: Annotated[
         float, typer.Option(min=0, max=24 * 90, help="Hours that the old keys still work.")
     ] = 24.0,
+    scope: Scopes = None,
     *,
     as_json: Json = False,
 ) -> None:
     """Make a new consumer key and secret, and let the old keys end after a while.
 
-    An old key that would end sooner anyway still does.
+    Old keys are those with the same scopes. One that would end sooner anyway still does.
     """
-    found = _exposing(connection)
+    found = _answering(connection)
+    scopes = _scopes(found, scope)
     overlap = timedelta(hours=overlap_hours)
-    issued = store.rotate(store_url_of(found), found.id, now=_now(), overlap=overlap)
+    url = store_url_of(found)
+    issued = store.rotate(url, found.id, now=_now(), overlap=overlap, scopes=scopes)
     _show(found, issued, as_json=as_json)
 
 
@@ -80,19 +96,32 @@ def revoke(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The consumer key to end.")],
 ) -> None:
     """End a consumer key and every token got with it, at once."""
-    found = _exposing(connection)
+    found = _answering(connection)
     store.revoke(store_url_of(found), found.id, key, now=_now())
     typer.echo(f"Consumer key {key} and its tokens have ended.")
 
 
-def _exposing(connection_id: str) -> Connection:
+def _answering(connection_id: str) -> Connection:
     found = registry.connection(connection_id)
-    if found.expose is None:
+    if not found.answers:
         raise ConfigurationError(
             f"Connection {connection_id} only imports, so nobody reads with it: name a "
-            "connection with an expose goal."
+            "connection with an expose goal, or an accept goal."
         )
     return found
+
+
+def _scopes(connection: Connection, wanted: list[Scope] | None) -> list[Scope]:
+    """What a key is for. Refuses what the connection has no goal for."""
+    possible = scopes_of(connection)
+    for scope in wanted or ():
+        if scope not in possible:
+            goal = {Scope.READ: "expose", Scope.WRITE: "accept"}[scope]
+            raise ConfigurationError(
+                f"Connection {connection.id} has no {goal} goal, so nobody can {scope.value} with "
+                f"its keys: give it one, or leave --scope {scope.value} out."
+            )
+    return wanted or [possible[0]]
 
 
 def _show(connection: Connection, issued: store.IssuedCredential, *, as_json: bool) -> None:

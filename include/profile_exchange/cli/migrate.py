@@ -36,7 +36,8 @@ def migrate(
     Makes and changes tables as this version needs them, and writes into them what the tenants'
     YAML files say about properties, segments and objectives. Gives the exposure API's user, whose
     URL is in the secret named like the store's with -exposure behind it, the rights that it needs
-    and no others. Safe to repeat, and to run while the installation is up.
+    and no others; and, where a connection accepts what its partner writes, the user with -writing
+    behind it. Safe to repeat, and to run while the installation is up.
     """
     if create and not administrator:
         raise ConfigurationError(
@@ -47,9 +48,11 @@ def migrate(
     if administrator:
         for secret in [*(create or []), *(tenant.store_secret for tenant in tenants)]:
             _create(administrator, secret)
+    accepting = _accepting()
     for tenant in tenants:
         _bring_to_this_version(tenant)
         _open_to_exposure(tenant, administrator)
+        _open_to_writing(tenant, administrator, accepts=tenant.id in accepting)
     if problems:
         raise ConfigurationError(problems)
 
@@ -67,6 +70,13 @@ def _hosted() -> tuple[list[Tenant], list[Problem]]:
         except ConfigurationError as error:
             problems.extend(error.problems)
     return tenants, problems
+
+
+def _accepting() -> frozenset[str]:
+    """The tenants to which partners may write, by the connections whose files are sound."""
+    from profile_exchange.config import registry
+
+    return registry.read_all().accepting_tenants
 
 
 def _create(administrator: str, secret: str) -> None:
@@ -103,3 +113,23 @@ def _open_to_exposure(tenant: Tenant, administrator: str | None) -> None:
     if administrator:
         create_role(read_secret(administrator), exposure_url)
     open_to_exposure(read_secret(tenant.store_secret), exposure_url, now=datetime.now(UTC))
+
+
+def _open_to_writing(tenant: Tenant, administrator: str | None, *, accepts: bool) -> None:
+    """Give the user that writes what partners send its rights where they may; else take them."""
+    from profile_exchange.config.settings import find_secret, read_secret
+    from profile_exchange.tenants.postgres.databases import create_role
+    from profile_exchange.tenants.postgres.writing_role import close_to_writing, open_to_writing
+
+    writing_url = find_secret(tenant.writing_secret)
+    if writing_url is None:
+        if accepts:
+            want = f"for want of the secret {tenant.writing_secret}"
+            typer.echo(f"{tenant.name}: partners cannot write, {want}.", err=True)
+        return
+    if not accepts:
+        close_to_writing(read_secret(tenant.store_secret), writing_url)
+        return
+    if administrator:
+        create_role(read_secret(administrator), writing_url)
+    open_to_writing(read_secret(tenant.store_secret), writing_url)

@@ -13,7 +13,7 @@ from rich.table import Table
 from profile_exchange.domain.notifications import Occasion
 
 if TYPE_CHECKING:
-    from profile_exchange.domain.connection import Connection, ExposeGoal, ImportGoal
+    from profile_exchange.domain.connection import AcceptGoal, Connection, ExposeGoal, ImportGoal
     from profile_exchange.domain.notifications import Notifications
 
 NEXT_SLOTS = 5
@@ -61,9 +61,12 @@ def _as_object(connection: Connection, slots: list[datetime]) -> dict[str, Any]:
 def _lines(connection: Connection, slots: list[datetime]) -> list[tuple[str, str]]:
     """What there is to say, a name and a text for each line."""
     partner = connection.partner
-    arrows = ["imports from"] * bool(connection.importing) + ["exposes to"] * bool(
-        connection.expose
-    )
+    goals = {
+        "imports from": connection.importing,
+        "exposes to": connection.expose,
+        "accepts from": connection.accept,
+    }
+    arrows = [arrow for arrow, goal in goals.items() if goal]
     lines = [
         ("exchange", f"{connection.tenant} {' and '.join(arrows)} {partner.name} ({partner.host})"),
         ("description", connection.description),
@@ -71,6 +74,7 @@ def _lines(connection: Connection, slots: list[datetime]) -> list[tuple[str, str
         ("switched", "on" if connection.enabled else "off"),
         ("objectives", ", ".join(connection.objectives) or "none: every profile is processed"),
         *(_expose_lines(connection.expose) if connection.expose else []),
+        *(_accept_lines(connection.accept) if connection.accept else []),
         *(_import_lines(connection.importing) if connection.importing else []),
         ("notifies", _told(connection.notifications) if connection.notifications else ""),
         ("schedule", str(connection.schedule or "none: runs when somebody triggers it")),
@@ -95,6 +99,15 @@ def _expose_lines(goal: ExposeGoal) -> list[tuple[str, str]]:
         ("exposes", f"segments {', '.join(goal.segments)}"),
         ("", f"properties {', '.join(goal.properties)}"),
         ("", f"identifiers {', '.join(goal.identifiers) or 'none'}"),
+    ]
+
+
+def _accept_lines(goal: AcceptGoal) -> list[tuple[str, str]]:
+    properties = (f"{name} ({', '.join(sorted(how))})" for name, how in goal.properties.items())
+    return [
+        ("accepts", f"properties {', '.join(properties)}"),
+        ("", f"identifiers {', '.join(goal.identifiers) or 'none'}"),
+        ("", f"profile ids: {goal.profile_ids}; unmatched: {goal.unmatched}"),
     ]
 
 

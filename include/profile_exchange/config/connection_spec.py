@@ -13,8 +13,9 @@ from pydantic import (
     model_validator,
 )
 
+from profile_exchange.config.accept_spec import AcceptSpec
 from profile_exchange.config.mapping_spec import MappingSpec
-from profile_exchange.config.networks import network
+from profile_exchange.config.networks import Networks
 from profile_exchange.config.notifications_spec import NotificationsSpec
 from profile_exchange.config.schedule_spec import ScheduleSpec
 from profile_exchange.config.spec import (
@@ -45,7 +46,6 @@ from profile_exchange.domain.connection import (
     Pull,
     Unmatched,
 )
-from profile_exchange.domain.origins import Network
 
 
 class PartnerSpec(Spec):
@@ -201,9 +201,7 @@ class ExposeSpec(Spec):
     """Segments whose profiles may be read."""
     properties: list[ObjectId] = Field(default_factory=list)
     """Profile properties that may be read."""
-    networks: list[Annotated[Network, BeforeValidator(network, json_schema_input_type=str)]] = (
-        Field(default_factory=list)
-    )
+    networks: Networks = Field(default_factory=list)
     """From which addresses; without any, from where the partner's host name leads."""
 
     def to_domain(self) -> ExposeGoal:
@@ -248,11 +246,13 @@ class ConnectionSpec(Spec):
     """What the other tenant may read."""
     importing: ImportSpec | None = Field(default=None, alias="import")
     """What this tenant takes from the other."""
+    accept: AcceptSpec | None = None
+    """What the other tenant may write."""
 
     @model_validator(mode="after")
     def _has_a_goal(self) -> ConnectionSpec:
-        if self.expose is None and self.importing is None:
-            raise ValueError("a connection needs a goal: expose, import, or both.")
+        if self.expose is None and self.importing is None and self.accept is None:
+            raise ValueError("a connection needs a goal: expose, import, accept, or several.")
         return self
 
     def to_domain(self, connection_id: str) -> Connection:
@@ -272,4 +272,5 @@ class ConnectionSpec(Spec):
             consent=self.consent,
             expose=self.expose.to_domain() if self.expose else None,
             importing=self.importing.to_domain() if self.importing else None,
+            accept=self.accept.to_domain() if self.accept else None,
         )

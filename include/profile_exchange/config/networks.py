@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from profile_exchange.config.yaml_source import shortened
 from profile_exchange.domain.origins import Network
@@ -23,3 +26,7 @@ def _advice(value: object) -> str:
     except ValueError:
         return f"{wrong}: write an address, or one and a length, such as 203.0.113.0/24."
     return f"{wrong}: its address is inside of one; write {meant}."
+
+
+#: A list of networks, each told apart from a host's address with bits too many.
+Networks = list[Annotated[Network, BeforeValidator(network, json_schema_input_type=str)]]

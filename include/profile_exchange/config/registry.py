@@ -44,6 +44,11 @@ class Configuration:
     tenants: dict[str, Tenant] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def accepting_tenants(self) -> frozenset[str]:
+        """The tenants to which a partner may write, by their ids."""
+        return frozenset(each.tenant for each in self.connections.values() if each.accept)
+
     def check(self) -> Configuration:
         """Return this configuration, or raise `ConfigurationError` with all its problems."""
         if self.problems:

@@ -7,12 +7,13 @@ in its file keeps them in its store alone: what is said about them is checked by
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from profile_exchange.config import expectations
+from profile_exchange.config.accept_rules import accept_findings, within_accept
 from profile_exchange.config.mapping_rules import within_mappings
-from profile_exchange.config.messages import nearest
+from profile_exchange.config.naming import again, is_not, repeated, unknown
 from profile_exchange.config.yaml_source import Finding, KeyPath, shortened
 from profile_exchange.domain.connection import (
     Connection,
@@ -33,15 +34,18 @@ from profile_exchange.domain.values import type_problem
 
 def within_connection(connection: Connection) -> Iterator[Finding]:
     """What can be seen from the connection's file alone."""
-    yield from _repeated(("labels",), connection.labels)
-    yield from _repeated(("objectives",), connection.objectives)
+    yield from repeated(("labels",), connection.labels)
+    yield from repeated(("objectives",), connection.objectives)
     if told := connection.notifications:
         addresses = [address.lower() for address in told.emails]
-        yield from _repeated(("notifications", "emails"), addresses)
+        yield from repeated(("notifications", "emails"), addresses)
     if goal := connection.expose:
-        yield from _repeated(("expose", "identifiers"), goal.identifiers)
-        yield from _repeated(("expose", "segments"), goal.segments)
-        yield from _repeated(("expose", "properties"), goal.properties)
+        yield from repeated(("expose", "identifiers"), goal.identifiers)
+        yield from repeated(("expose", "segments"), goal.segments)
+        yield from repeated(("expose", "properties"), goal.properties)
+    if connection.accept:
+        for place, message in within_accept(connection.accept):
+            yield ("accept", *place), message
     if connection.importing:
         for place, message in _within_import(connection.importing):
             yield ("import", *place), message
@@ -55,16 +59,16 @@ def within_tenant(tenant: Tenant) -> Iterator[Finding]:
         "objectives": tenant.objectives,
     }
     for key, things in described.items():
-        for position in _again([thing.id for thing in things]):
+        for position in again([thing.id for thing in things]):
             message = f"{shortened(things[position].id)} is described twice; keep one."
             yield (key, position, "id"), message
         for position, thing in enumerate(things):
-            yield from _repeated((key, position, "tags"), thing.tags)
+            yield from repeated((key, position, "tags"), thing.tags)
     yield from _segment_findings(tenant)
     for position, objective in enumerate(tenant.objectives):
         place = ("objectives", position, "legislations")
-        yield from _repeated(place, objective.legislations)
-        yield from _unknown("a legislation", place, objective.legislations, LEGISLATIONS)
+        yield from repeated(place, objective.legislations)
+        yield from unknown("a legislation", place, objective.legislations, LEGISLATIONS)
 
 
 def against_tenant(connection: Connection, tenant: Tenant) -> Iterator[Finding]:
@@ -75,13 +79,15 @@ def against_tenant(connection: Connection, tenant: Tenant) -> Iterator[Finding]:
     if tenant.objectives:
         known = [objective.id for objective in tenant.objectives]
         noun = f"an objective of {tenant.name}"
-        yield from _unknown(noun, ("objectives",), connection.objectives, known)
+        yield from unknown(noun, ("objectives",), connection.objectives, known)
         goal = connection.importing
         for theirs, ours in goal.objective_map.items() if goal else ():
             if ours not in known:
-                yield ("import", "objective_map", theirs), _is_not(ours, noun, known)
+                yield ("import", "objective_map", theirs), is_not(ours, noun, known)
     if connection.expose:
         yield from _grant_findings(connection.expose, tenant)
+    if connection.accept:
+        yield from accept_findings(connection.accept, tenant)
     if connection.importing and tenant.properties:
         yield from _link_findings(connection.importing, tenant)
         yield from _target_findings(connection.importing, tenant)
@@ -102,7 +108,7 @@ def _segment_findings(tenant: Tenant) -> Iterator[Finding]:
         for at, noun, name in _names_in(segment.refinement, place):
             known = objectives if noun == "an objective" else properties
             if name not in known:
-                yield at, _is_not(name, f"{noun} of {tenant.name}", known)
+                yield at, is_not(name, f"{noun} of {tenant.name}", known)
 
 
 def _names_in(refinement: Mapping[str, Any], place: KeyPath) -> Iterator[tuple[KeyPath, str, str]]:
@@ -129,7 +135,7 @@ def _within_import(goal: ImportGoal) -> Iterator[Finding]:
         yield ("complete_every_days",), "every pull is complete; write pull: changed, or remove it."
     if goal.segments == ():
         yield ("segments",), "name at least one segment, or write all."
-    yield from _repeated(("segments",), goal.segments or ())
+    yield from repeated(("segments",), goal.segments or ())
     yield from _within_links(goal.links)
     yield from within_mappings(goal.mappings, goal.links)
     for position, expectation in enumerate(goal.expectations):
@@ -141,9 +147,9 @@ def _within_links(links: Sequence[Link]) -> Iterator[Finding]:
     for position, link in enumerate(links):
         if not link:
             yield ("links", position), "a link needs at least one pair of unique identifiers."
-        for number in _again(link):
+        for number in again(link):
             yield ("links", position, number), "this pair stands in the link twice; keep one."
-    for position in _again([frozenset(link) for link in links]):
+    for position in again([frozenset(link) for link in links]):
         yield ("links", position), "this link stands here twice; keep one."
 
 
@@ -151,14 +157,14 @@ def _grant_findings(goal: ExposeGoal, tenant: Tenant) -> Iterator[Finding]:
     if tenant.properties:
         properties = {known.id for known in tenant.properties} | SYSTEM_PROPERTIES
         noun = f"a profile property of {tenant.name}"
-        yield from _unknown(noun, ("expose", "properties"), goal.properties, properties)
+        yield from unknown(noun, ("expose", "properties"), goal.properties, properties)
         noun = f"a unique identifier of {tenant.name}"
         place = ("expose", "identifiers")
-        yield from _unknown(noun, place, goal.identifiers, _identifiers(tenant))
+        yield from unknown(noun, place, goal.identifiers, _identifiers(tenant))
     if tenant.segments:
         segments = [known.id for known in tenant.segments]
         noun = f"a segment of {tenant.name}"
-        yield from _unknown(noun, ("expose", "segments"), goal.segments, segments)
+        yield from unknown(noun, ("expose", "segments"), goal.segments, segments)
 
 
 def _link_findings(goal: ImportGoal, tenant: Tenant) -> Iterator[Finding]:
@@ -169,7 +175,7 @@ def _link_findings(goal: ImportGoal, tenant: Tenant) -> Iterator[Finding]:
                 place = ("import", "links", position, number, "ours")
                 yield (
                     place,
-                    _is_not(pair.ours, f"a unique identifier of {tenant.name}", identifiers),
+                    is_not(pair.ours, f"a unique identifier of {tenant.name}", identifiers),
                 )
 
 
@@ -200,29 +206,3 @@ def _is_linked(goal: ImportGoal, identifier: str) -> bool:
 
 def _identifiers(tenant: Tenant) -> list[str]:
     return [known.id for known in tenant.properties if known.indexed]
-
-
-def _unknown(
-    noun: str, place: KeyPath, names: Sequence[str], known: Collection[str]
-) -> Iterator[Finding]:
-    for position, name in enumerate(names):
-        if name not in known:
-            yield (*place, position), _is_not(name, noun, known)
-
-
-def _is_not(name: str, noun: str, known: Iterable[str]) -> str:
-    return f"{shortened(name)} is not {noun}.{nearest(name, known)}"
-
-
-def _repeated(place: KeyPath, names: Sequence[str]) -> Iterator[Finding]:
-    for position in _again(names):
-        yield (*place, position), f"{shortened(names[position])} stands here twice; keep one."
-
-
-def _again(names: Iterable[object]) -> Iterator[int]:
-    """The positions of what has stood in a list before."""
-    seen: set[object] = set()
-    for position, name in enumerate(names):
-        if name in seen:
-            yield position
-        seen.add(name)

@@ -40,6 +40,17 @@ class Unmatched(StrEnum):
     CREATE = "create"
 
 
+class ProfileIds(StrEnum):
+    """Which of our profiles a partner may write to by their id.
+
+    ``visited`` are those that visited a channel of ours (SEMANTICS, Matching 1).
+    """
+
+    NONE = "none"
+    VISITED = "visited"
+    ANY = "any"
+
+
 class Pull(StrEnum):
     """Whether a run asks for every profile or for those that changed since the last one."""
 
@@ -234,6 +245,35 @@ class ExposeGoal:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptGoal:
+    """What the other tenant may write, and nothing else.
+
+    ``properties`` are the strategies with which each property may be written. ``identifiers`` are
+    those that profiles may be matched on, and that a profile about to be created takes on.
+    ``segments`` may be named as a restriction. With ``read_back`` the partner may read what it
+    may write.
+    """
+
+    properties: Mapping[str, tuple[Strategy, ...]] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ()
+    profile_ids: ProfileIds = ProfileIds.NONE
+    unmatched: Unmatched = Unmatched.SKIP
+    segments: tuple[str, ...] = ()
+    read_back: bool = False
+    networks: tuple[Network, ...] = ()
+
+    @property
+    def creates(self) -> bool:
+        """Whether profiles may be created."""
+        return self.unmatched is Unmatched.CREATE
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Every property whose definition the partner may see."""
+        return tuple(dict.fromkeys([*self.properties, *self.identifiers]))
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One tenant's configuration for exchanging with one other tenant."""
 
@@ -251,3 +291,15 @@ class Connection:
     consent: ConsentRule = ConsentRule.EXPLICIT
     expose: ExposeGoal | None = None
     importing: ImportGoal | None = None
+    accept: AcceptGoal | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether its partner has anything to ask of the API."""
+        return self.expose is not None or self.accept is not None
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """From where its partner may come; none listed means from where its host name leads."""
+        listed = [goal.networks for goal in (self.expose, self.accept) if goal]
+        return tuple(dict.fromkeys(chain.from_iterable(listed)))

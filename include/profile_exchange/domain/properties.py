@@ -29,6 +29,9 @@ class DataSensitivity(StrEnum):
 CREATION_DATE = "creationdate"
 LAST_MODIFIED_DATE = "lastmodifieddate"
 PRIVACY_LEGISLATION = "privacy_legislation"
+#: What a profile consented to and refused: columns of it, and properties on the wire.
+CONSENTED_OBJECTIVES = "consented_objectives"
+REFUSED_OBJECTIVES = "refused_objectives"
 #: Channels of its tenant that the profile visited. Stored like any other property.
 VISITED_CHANNEL = "visitedchannel"
 

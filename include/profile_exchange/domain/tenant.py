@@ -104,3 +104,8 @@ class Tenant:
     def exposure_secret(self) -> str:
         """The name of the secret with the database URL of the exposure API's own role."""
         return f"{self.store_secret}-exposure"
+
+    @property
+    def writing_secret(self) -> str:
+        """The name of the secret with the database URL of the role that writes for partners."""
+        return f"{self.store_secret}-writing"

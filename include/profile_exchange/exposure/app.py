@@ -20,8 +20,8 @@ from starlette.responses import JSONResponse
 from profile_exchange import __version__
 from profile_exchange.config.settings import Settings
 from profile_exchange.config.settings import settings as installed_settings
-from profile_exchange.domain.errors import ExchangeError
-from profile_exchange.exposure import listings, oauth, profiles
+from profile_exchange.domain.errors import ExchangeError, StoreUnavailable
+from profile_exchange.exposure import listings, oauth, profiles, writes
 from profile_exchange.exposure.access_log import AccessLog
 from profile_exchange.exposure.bearing import Bearing
 from profile_exchange.exposure.origins import Resolve, addresses_of
@@ -73,7 +73,7 @@ def create_app(
 def _routes() -> APIRouter:
     routes = APIRouter()
     routes.add_api_route("/healthz", healthy, include_in_schema=False)
-    for router in (oauth.router, listings.router, profiles.router):
+    for router in (oauth.router, listings.router, profiles.router, writes.router):
         routes.include_router(router, prefix=PREFIX)
     return routes
 
@@ -89,18 +89,19 @@ def _answer_errors(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(psycopg.OperationalError)(_store_away)
     app.exception_handler(PoolTimeout)(_store_away)
+    app.exception_handler(StoreUnavailable)(_store_away)
     app.exception_handler(ExchangeError)(_contradiction)
 
 
-async def _refused(_: Request, error: Refusal) -> JSONResponse:
-    return error.response()
+async def _refused(request: Request, error: Refusal) -> JSONResponse:
+    return error.response(to_a_write=request.method == "PUT")
 
 
-async def _malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+async def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     """400 that names the parameters of ours that cannot be read, and repeats no value."""
     names = sorted({str(wrong["loc"][1]) for wrong in error.errors() if len(wrong["loc"]) > 1})
     sentence = f"These parameters cannot be read: {', '.join(names)}."
-    return invalid_request(sentence).response()
+    return await _refused(request, invalid_request(sentence))
 
 
 async def _http(_: Request, error: HTTPException) -> JSONResponse:

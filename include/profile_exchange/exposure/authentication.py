@@ -1,17 +1,21 @@
-"""From an access token to what its bearer may read."""
+"""From an access token to what its bearer may read, or write."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
 from sqlalchemy import DateTime, LargeBinary, bindparam, or_, select
 from starlette.requests import Request
 
-from profile_exchange.exposure.grant import Grant
+from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.scopes import Scope
+from profile_exchange.domain.tenant import Tenant
+from profile_exchange.exposure.grant import Acceptance, Grant
 from profile_exchange.exposure.origins import address_of
-from profile_exchange.exposure.refusals import invalid_request, invalid_token
+from profile_exchange.exposure.refusals import insufficient_scope, invalid_request, invalid_token
 from profile_exchange.exposure.service import Hosted, Serving, Store
 from profile_exchange.exposure.sign_ins import report_elsewhere
 from profile_exchange.exposure.stores import compiled
@@ -22,7 +26,7 @@ MAX_TOKEN_CHARACTERS = 256
 _now = bindparam("now", type_=DateTime(timezone=True))
 #: A token is as good as the credential that it was got with.
 _BEARER = compiled(
-    select(access_token.c.connection, access_token.c.client_id)
+    select(access_token.c.connection, access_token.c.client_id, credential.c.scopes)
     .join(credential, credential.c.client_id == access_token.c.client_id)
     .where(access_token.c.digest == bindparam("digest", type_=LargeBinary))
     .where(access_token.c.expires_at > _now)
@@ -37,22 +41,58 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
-async def granted(request: Request, service: Serving, tenant: Hosted, database: Store) -> Grant:
-    """What the bearer of a request's token may read. Refuses a request without a good token."""
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whose token a request came with: a credential of one connection, and what it is for."""
+
+    tenant: Tenant
+    connection: Connection
+    client_id: str
+    scopes: frozenset[str]
+
+    def grant(self) -> Grant | None:
+        """What the bearer may read, if anything."""
+        goal = self.connection.expose if Scope.READ in self.scopes else None
+        return Grant(self.tenant, self.connection, goal, self.client_id) if goal else None
+
+    def acceptance(self) -> Acceptance | None:
+        """What the bearer may write, if anything."""
+        goal = self.connection.accept if Scope.WRITE in self.scopes else None
+        return Acceptance(self.tenant, self.connection, goal, self.client_id) if goal else None
+
+
+async def bearer(request: Request, service: Serving, tenant: Hosted, database: Store) -> Bearer:
+    """Whose token a request comes with. Refuses a request without a good token."""
     if "access_token" in request.query_params:
         raise invalid_request("A token belongs in the Authorization header, not in the address.")
     token = _bearer_token(request)
     row = await _BEARER.row(database, digest=digest(token), now=service.clock())
-    connection = service.configured.exposing(row[0], tenant) if row else None
-    if row is None or connection is None or connection.expose is None:
+    connection = service.configured.answering(row[0], tenant) if row else None
+    if row is None or connection is None:
         raise invalid_token()
+    _, client_id, scopes = row
     address = address_of(request)
     if not await service.origins.admits(connection, address, service.clock()):
-        await report_elsewhere(service, database, connection, row[1], address)
+        await report_elsewhere(service, database, connection, client_id, address)
         raise invalid_token()
     request.state.connection = connection.id
     request.state.leave = service.load.enter(connection.id, service.clock())
-    return Grant(tenant, connection, connection.expose, client_id=row[1])
+    return Bearer(tenant, connection, client_id, frozenset(scopes))
+
+
+async def granted(bearer: Annotated[Bearer, Depends(bearer)]) -> Grant:
+    """What the bearer of a request's token may read. Refuses one that may not read."""
+    grant = bearer.grant()
+    if grant is None:
+        raise insufficient_scope()
+    return grant
+
+
+async def writing(request: Request, service: Serving, tenant: Hosted) -> Bearer:
+    """As `bearer`, without a database connection once the token is known: the body of a request
+    may take its time."""
+    async with service.stores.connection(tenant) as database:
+        return await bearer(request, service, tenant, database)
 
 
 def _bearer_token(request: Request) -> str:
@@ -62,4 +102,6 @@ def _bearer_token(request: Request) -> str:
     return token.strip()
 
 
+Borne = Annotated[Bearer, Depends(bearer)]
 Granted = Annotated[Grant, Depends(granted)]
+Writing = Annotated[Bearer, Depends(writing)]

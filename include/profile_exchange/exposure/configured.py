@@ -78,9 +78,9 @@ class Configured:
         wanted = host.lower().rstrip(".")
         return next((tenant for tenant in self._tenants.all() if tenant.host == wanted), None)
 
-    def exposing(self, connection_id: str, tenant: Tenant) -> Connection | None:
-        """The connection with which a tenant exposes, if it is one and is switched on."""
+    def answering(self, connection_id: str, tenant: Tenant) -> Connection | None:
+        """The connection of a tenant that answers its partner, if it is switched on."""
         found = self._connections.one(connection_id)
         if found is None or found.tenant != tenant.id:
             return None
-        return found if found.enabled and found.expose is not None else None
+        return found if found.enabled and found.answers else None

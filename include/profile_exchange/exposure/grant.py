@@ -1,10 +1,10 @@
-"""What a partner may read: the expose goal of one connection, and who asks with it."""
+"""What a partner may read, or write: the goals of one connection, and who asks with them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from profile_exchange.domain.connection import Connection, ConsentRule, ExposeGoal
+from profile_exchange.domain.connection import AcceptGoal, Connection, ConsentRule, ExposeGoal
 from profile_exchange.domain.tenant import Tenant
 
 
@@ -26,3 +26,13 @@ class Grant:
     def unneeded_counts(self) -> bool:
         """Whether an objective that needs no consent where the visitor is counts as consented."""
         return self.connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What may be written with one connection of one tenant, and the credential that asks."""
+
+    tenant: Tenant
+    connection: Connection
+    goal: AcceptGoal
+    client_id: str

@@ -105,7 +105,7 @@ async def authenticated(request: Request, service: Serving, tenant: Hosted) -> C
     if not matches or not known:
         raise invalid_client(basic=shown.basic)
     found = Credential(*known)
-    connection = service.configured.exposing(found.connection, tenant)
+    connection = service.configured.answering(found.connection, tenant)
     if not found.usable(now) or connection is None:
         raise invalid_client(basic=shown.basic)
     if not await service.origins.admits(connection, address, now):

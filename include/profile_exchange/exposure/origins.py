@@ -57,8 +57,8 @@ class Origins:
 
     async def admits(self, connection: Connection, address: str, now: datetime) -> bool:
         """Whether a connection's partner may be at this address."""
-        listed = connection.expose.networks if connection.expose else ()
-        return is_within(address, listed or await self._networks(connection.partner.host, now))
+        listed = connection.networks or await self._networks(connection.partner.host, now)
+        return is_within(address, listed)
 
     def report_is_due(self, client_id: str, address: str, now: datetime) -> bool:
         """Whether somebody refused has not been reported lately; from then on he has."""

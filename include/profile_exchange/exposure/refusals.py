@@ -1,13 +1,16 @@
 """Every answer that is not 200, as JSON: ``{"error": code, "error_description": sentence}``.
 
+To a PUT: ``{"code": status, "message": sentence, "errors": [{"field": .., "message": ..}]}``.
+
 A sentence never repeats what was asked: it may be a value, a secret, or the name of something
 that the partner may not know of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -21,16 +24,26 @@ class Refusal(ExchangeError):
     """A request is answered with this status, code, sentence and headers."""
 
     def __init__(
-        self, status: int, code: str, sentence: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        sentence: str,
+        headers: Mapping[str, str] | None = None,
+        fields: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(sentence)
         self.status = status
         self.code = code
         self.headers = headers or {}
+        #: Places in the body, and what is wrong with each.
+        self.fields = fields
 
-    def response(self) -> JSONResponse:
-        """The answer on the wire."""
-        content = {"error": self.code, "error_description": str(self)}
+    def response(self, *, to_a_write: bool = False) -> JSONResponse:
+        """The answer on the wire; the published API has another form for what writes."""
+        content: dict[str, Any] = {"error": self.code, "error_description": str(self)}
+        if to_a_write:
+            errors = [{"field": field, "message": message} for field, message in self.fields]
+            content = {"code": self.status, "message": str(self), "errors": errors}
         return JSONResponse(content, self.status, {**NO_STORE, **self.headers})
 
 
@@ -52,6 +65,16 @@ def invalid_token() -> Refusal:
         "invalid_token",
         "A valid access token is needed: get one at /rest/v2/oauth/token.",
         {"WWW-Authenticate": 'Bearer realm="rest/v2", error="invalid_token"'},
+    )
+
+
+def insufficient_scope(status: int = 401) -> Refusal:
+    """A good token that is not for this: 403 where the published API has that, else 401."""
+    return Refusal(
+        status,
+        "insufficient_scope",
+        "These credentials are not for this: ask the tenant's people for what you need.",
+        {"WWW-Authenticate": 'Bearer realm="rest/v2", error="insufficient_scope"'},
     )
 
 

@@ -18,6 +18,7 @@ from profile_exchange.config.settings import read_secret
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.store.database import parse_url
+from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
 
 #: Connections to one store from one worker: more would only queue in the database instead.
 POOL_SIZE = 8
@@ -89,6 +90,10 @@ class Stores:
         """The URL of a tenant's store for the API's own role, as its secret says now."""
         return read_secret(tenant.exposure_secret, self._secrets_dir)
 
+    def writing_url(self, tenant: Tenant) -> str:
+        """The URL of a tenant's store for the role that writes, as its secret says now."""
+        return read_secret(tenant.writing_secret, self._secrets_dir)
+
     @asynccontextmanager
     async def connection(self, tenant: Tenant) -> AsyncIterator[Database]:
         """A connection to a tenant's store. Every statement on it is a transaction."""
@@ -111,15 +116,6 @@ class Stores:
         return pool
 
 
-#: Whether this user could read or change more than `tenants.postgres.exposure_role` lets it.
-_TOO_POWERFUL = """
-    select r.rolsuper or r.rolbypassrls or r.rolcreaterole
-        or pg_has_role(current_user, c.relowner, 'member')
-    from pg_roles r, pg_class c
-    where r.rolname = current_user and c.oid = to_regclass('tenant.profile')
-"""
-
-
 async def _opened(url: str) -> AsyncConnectionPool[Database]:
     """A pool that has been tried out."""
     pool = _pool(url)
@@ -135,7 +131,7 @@ async def _opened(url: str) -> AsyncConnectionPool[Database]:
 
 async def _refuse_power(database: Database) -> None:
     """Raise `ConfigurationError` for a user whom PostgreSQL would let do more than the API may."""
-    found = await (await database.execute(_TOO_POWERFUL)).fetchone()
+    found = await (await database.execute(TOO_POWERFUL)).fetchone()
     if found is None or found[0]:
         raise ConfigurationError(
             "The exposure API's database user owns the profile store, or may do as much: give it "

@@ -238,6 +238,7 @@ class Installation:
             self.configuration.tenants.values(),
             fill=self.fill,
             now=datetime.now(UTC),
+            accepting=self.configuration.accepting_tenants,
         )
 
     def _start_exposure(self) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from profile_exchange.store.profile_tables import (
     TIMESTAMP,
@@ -251,13 +251,15 @@ claim = Table(
     schema="exchange",
 )
 
-#: Consumer key and secret of the partner of an exposing connection.
+#: Consumer key and secret of the partner of a connection that exposes or accepts, and for which
+#: of the two they are (`domain.scopes`).
 credential = Table(
     "credential",
     metadata,
     Column("client_id", Text, primary_key=True),
     Column("connection", Text, nullable=False),
     Column("secret_hash", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{read}'::text[]")),
     Column("issued_at", TIMESTAMP, nullable=False),
     Column("expires_at", TIMESTAMP),
     Column("revoked_at", TIMESTAMP),
@@ -319,6 +321,21 @@ disclosure = Table(
     Column("segment", Text, nullable=False, server_default=""),
     Column("profiles", Integer, nullable=False),
     Index("disclosure_connection_at", "connection", "at"),
+    schema="exchange",
+)
+
+#: What came in, in answer to which request: ``states`` is how many entries came to each
+#: (`domain.entries.State`). Appended to, never changed.
+submission = Table(
+    "submission",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", TIMESTAMP, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("states", JSONB, nullable=False),
+    Index("submission_connection_at", "connection", "at"),
     schema="exchange",
 )
 

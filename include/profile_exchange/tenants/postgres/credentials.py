@@ -1,4 +1,4 @@
-"""Consumer keys and secrets of the partners that read a hosted tenant.
+"""Consumer keys and secrets of the partners that read, or write to, a hosted tenant.
 
 A secret is shown once, when it is made; the store keeps its Argon2id hash. Tokens live and die
 with the credential that they were got with.
@@ -7,7 +7,7 @@ with the credential that they were got with.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,12 +18,16 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
 
 from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.domain.scopes import Scope
 from profile_exchange.store.database import engine_for, store_errors
 from profile_exchange.store.tables import access_token, credential, sign_in
 
 KEY_BYTES = 16
 SECRET_BYTES = 32
 MAX_SECRET_CHARACTERS = 256
+
+#: What a key is for unless somebody says.
+READING = (Scope.READ,)
 
 #: OWASP's smallest recommendation. The secrets are random, not chosen by people, so it is the
 #: stranger's cost that counts here, and that a flood of guesses must not eat the machine.
@@ -65,6 +69,7 @@ class Credential:
     issued_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    scopes: tuple[str, ...] = READING
 
     def usable(self, now: datetime) -> bool:
         """Whether tokens may be got with it, and used, now."""
@@ -78,10 +83,12 @@ class Credential:
         return "active" if self.usable(now) else "expired"
 
 
-def issue(url: str, connection_id: str, *, now: datetime) -> IssuedCredential:
-    """Make a consumer key and secret with which a connection's partner can read."""
+def issue(
+    url: str, connection_id: str, *, now: datetime, scopes: Iterable[Scope] = READING
+) -> IssuedCredential:
+    """Make a consumer key and secret for a connection's partner, for what the scopes say."""
     with store_errors(url), engine_for(url).begin() as database:
-        return _issue(database, connection_id, now)
+        return _issue(database, connection_id, now, scopes)
 
 
 def list_credentials(url: str, connection_id: str) -> Sequence[Credential]:
@@ -131,22 +138,30 @@ def revoke(url: str, connection_id: str, key: str, *, now: datetime) -> None:
         database.execute(delete(access_token).where(access_token.c.client_id == key))
 
 
-def rotate(url: str, connection_id: str, *, now: datetime, overlap: timedelta) -> IssuedCredential:
+def rotate(
+    url: str,
+    connection_id: str,
+    *,
+    now: datetime,
+    overlap: timedelta,
+    scopes: Iterable[Scope] = READING,
+) -> IssuedCredential:
     """Issue a new consumer key, and let the others that are still in use end after ``overlap``.
 
-    A key that would have ended before that still does.
+    The others are those with the same scopes. A key that would have ended before that still does.
     """
     last = now + overlap
     shortened = (
         update(credential)
         .where(credential.c.connection == connection_id)
+        .where(credential.c.scopes == _written(scopes))
         .where(credential.c.revoked_at.is_(None))
         .where(or_(credential.c.expires_at.is_(None), credential.c.expires_at > last))
         .values(expires_at=last)
     )
     with store_errors(url), engine_for(url).begin() as database:
         database.execute(shortened)
-        return _issue(database, connection_id, now)
+        return _issue(database, connection_id, now, scopes)
 
 
 def secret_matches(secret: str, secret_hash: str | None) -> bool:
@@ -161,7 +176,14 @@ def secret_matches(secret: str, secret_hash: str | None) -> bool:
     return secret_hash is not None
 
 
-def _issue(database: Database, connection_id: str, now: datetime) -> IssuedCredential:
+def _written(scopes: Iterable[Scope]) -> list[str]:
+    """Scopes as a key has them: each once, in one order."""
+    return sorted({scope.value for scope in scopes})
+
+
+def _issue(
+    database: Database, connection_id: str, now: datetime, scopes: Iterable[Scope]
+) -> IssuedCredential:
     issued = IssuedCredential(
         key=secrets.token_hex(KEY_BYTES), secret=secrets.token_urlsafe(SECRET_BYTES)
     )
@@ -169,6 +191,7 @@ def _issue(database: Database, connection_id: str, now: datetime) -> IssuedCrede
         "client_id": issued.key,
         "connection": connection_id,
         "secret_hash": _hasher.hash(issued.secret),
+        "scopes": _written(scopes),
         "issued_at": now,
     }
     database.execute(insert(credential).values(row))
@@ -182,4 +205,5 @@ def _credential(row: Row[tuple[object, ...]]) -> Credential:
         issued_at=row.issued_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        scopes=tuple(row.scopes),
     )

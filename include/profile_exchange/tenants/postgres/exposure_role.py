@@ -17,10 +17,17 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import insert
 
-from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.properties import VISITED_CHANNEL
 from profile_exchange.store import tables
-from profile_exchange.store.database import connect, engine_for, parse_url, store_errors
+from profile_exchange.store.database import connect, engine_for, store_errors
+from profile_exchange.tenants.postgres.role_rights import (
+    Rights,
+    columns_of,
+    given_columns_of,
+    grant,
+    named,
+    role_of,
+)
 
 #: What the key is for with which the API seals its cursors.
 CURSOR_KEY = "cursor"
@@ -30,22 +37,13 @@ SENT = "sent"
 POLICY = "exposure"
 
 
-def _all(table: Table) -> tuple[str, ...]:
-    return tuple(column.name for column in table.columns)
-
-
-def _given(table: Table) -> tuple[str, ...]:
-    """The columns that a new row is given: all but the one that numbers it."""
-    return tuple(column.name for column in table.columns if column.identity is None)
-
-
 #: Columns that the role may read.
 READ: Mapping[Table, Sequence[str]] = {
-    tables.profile: _all(tables.profile),
-    tables.profile_property: _all(tables.profile_property),
-    tables.segment: _all(tables.segment),
-    tables.objective: _all(tables.objective),
-    tables.credential: _all(tables.credential),
+    tables.profile: columns_of(tables.profile),
+    tables.profile_property: columns_of(tables.profile_property),
+    tables.segment: columns_of(tables.segment),
+    tables.objective: columns_of(tables.objective),
+    tables.credential: columns_of(tables.credential),
     tables.access_token: ("digest", "client_id", "connection", "expires_at"),
     tables.exchanged_profile: ("connection", "direction", "profile_id"),
     tables.signing_key: ("purpose", "key"),
@@ -53,10 +51,10 @@ READ: Mapping[Table, Sequence[str]] = {
 }
 #: Columns that the role may fill in new rows.
 APPEND: Mapping[Table, Sequence[str]] = {
-    tables.access_token: _all(tables.access_token),
-    tables.exchanged_profile: _all(tables.exchanged_profile),
-    tables.disclosure: _given(tables.disclosure),
-    tables.sign_in: _given(tables.sign_in),
+    tables.access_token: columns_of(tables.access_token),
+    tables.exchanged_profile: columns_of(tables.exchanged_profile),
+    tables.disclosure: given_columns_of(tables.disclosure),
+    tables.sign_in: given_columns_of(tables.sign_in),
 }
 #: Tables whose rows the role may delete: ending a token takes nothing from anybody.
 DELETE: Sequence[Table] = (tables.access_token,)
@@ -78,34 +76,12 @@ def open_to_exposure(url: str, exposure_url: str, *, now: datetime) -> None:
 
     Raises `ConfigurationError` when both URLs have the same user.
     """
-    owner, role = parse_url(url).username, parse_url(exposure_url).username
-    if not role or role == owner:
-        raise ConfigurationError(
-            "The exposure API needs a database user of its own, not the one that owns the "
-            "profile store: write another user into its secret."
-        )
+    role = role_of(url, exposure_url, "The exposure API")
     with store_errors(url), connect(url) as database:
-        _grant(database, sql.Identifier(role))
+        grant(database, role, Rights(READ, APPEND, delete=DELETE))
         _guard_rows(database, role)
     with store_errors(url), engine_for(url).begin() as store:
         _make_signing_key(store, now)
-
-
-def _grant(database: psycopg.Connection[Any], role: sql.Identifier) -> None:
-    name = sql.Identifier(database.info.dbname)
-    database.execute(sql.SQL("revoke all on database {} from public").format(name))
-    database.execute(sql.SQL("grant connect on database {} to {}").format(name, role))
-    database.execute(sql.SQL("grant usage on schema tenant, exchange to {}").format(role))
-    for table in tables.metadata.sorted_tables:
-        revoke = sql.SQL("revoke all on table {} from {}")
-        database.execute(revoke.format(_named(table), role))
-    for verb, rights in (("select", READ), ("insert", APPEND)):
-        for table, columns in rights.items():
-            grant = sql.SQL("grant {} ({}) on table {} to {}")
-            listed = sql.SQL(", ").join(map(sql.Identifier, columns))
-            database.execute(grant.format(sql.SQL(verb), listed, _named(table), role))
-    for table in DELETE:
-        database.execute(sql.SQL("grant delete on table {} to {}").format(_named(table), role))
 
 
 def _guard_rows(database: psycopg.Connection[Any], role: str) -> None:
@@ -118,16 +94,12 @@ def _guard_rows(database: psycopg.Connection[Any], role: str) -> None:
         ).fetchone()
         if known is not None and known[0] == [role]:
             continue
-        named = {"policy": sql.Identifier(POLICY), "table": _named(table)}
-        database.execute(sql.SQL("drop policy if exists {policy} on {table}").format(**named))
+        names = {"policy": sql.Identifier(POLICY), "table": named(table)}
+        database.execute(sql.SQL("drop policy if exists {policy} on {table}").format(**names))
         create = sql.SQL(
             "create policy {policy} on {table} as restrictive to {role} using ({rows})"
         )
-        database.execute(create.format(**named, role=sql.Identifier(role), rows=rows))
-
-
-def _named(table: Table) -> sql.Identifier:
-    return sql.Identifier(str(table.schema), table.name)
+        database.execute(create.format(**names, role=sql.Identifier(role), rows=rows))
 
 
 def _make_signing_key(store: Database, now: datetime) -> None:

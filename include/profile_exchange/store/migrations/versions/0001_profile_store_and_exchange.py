@@ -37,6 +37,12 @@ def upgrade() -> None:
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column(
+            "scopes",
+            postgresql.ARRAY(sa.Text()),
+            server_default=sa.text("'{read}'::text[]"),
+            nullable=False,
+        ),
         sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),

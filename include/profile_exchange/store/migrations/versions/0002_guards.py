@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0002"
 down_revision = "0001"
 
-AUDIT = ("disclosure", "sign_in")
+AUDIT = ("disclosure", "sign_in", "submission")
 GUARDED = ("tenant.profile", "exchange.exchanged_profile")
 
 
@@ -29,6 +29,24 @@ def upgrade() -> None:
         "sign_in_client",
         "sign_in",
         ["client_id", "outcome", "address", "at"],
+        unique=False,
+        schema="exchange",
+    )
+    op.create_table(
+        "submission",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("states", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        schema="exchange",
+    )
+    op.create_index(
+        "submission_connection_at",
+        "submission",
+        ["connection", "at"],
         unique=False,
         schema="exchange",
     )
@@ -88,5 +106,7 @@ def downgrade() -> None:
     op.execute("drop function exchange.refuse_change()")
     op.drop_index("exposure_check_connection_at", table_name="exposure_check", schema="exchange")
     op.drop_table("exposure_check", schema="exchange")
+    op.drop_index("submission_connection_at", table_name="submission", schema="exchange")
+    op.drop_table("submission", schema="exchange")
     op.drop_index("sign_in_client", table_name="sign_in", schema="exchange")
     op.drop_table("sign_in", schema="exchange")

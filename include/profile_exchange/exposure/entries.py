@@ -1,0 +1,178 @@
+"""The body of ``PUT /profiles``, and its answer, as REST API v2 spells them.
+
+Names that the published API has and this one does not use are read over: domain groups,
+permission levels and triggers. Timeline events are refused, each by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from profile_exchange.domain.connection import Restriction, Strategy
+from profile_exchange.domain.entries import Criterion, Entry, Outcome, Rule, State
+from profile_exchange.exposure.refusals import Refusal
+
+#: As many entries of a request are processed.
+MAX_ENTRIES = 1000
+#: A request with more in it than this is a mistake, or worse.
+MAX_PARTS = 100
+#: So many mistakes of a body are told.
+MAX_TOLD = 20
+
+Id = Annotated[str, Field(max_length=200)]
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True
+    )
+
+
+class SentCriterion(_Sent):
+    """A value that a unique identifier has to have."""
+
+    id: Id
+    value: str
+
+
+class SentRule(_Sent):
+    """Values for a profile property; ``INCREMENT`` and ``SUM`` are two words for one."""
+
+    id: Id
+    values: list[str] = Field(default_factory=list, max_length=10_000)
+    strategy: Literal["ADD", "SET", "SET_IF_EMPTY", "INCREMENT", "SUM", "REMOVE"] = "SET"
+    restriction: Literal["ALL_PROFILES", "EXISTING_PROFILES_ONLY", "NEW_PROFILES_ONLY"] = (
+        "ALL_PROFILES"
+    )
+
+    def to_domain(self) -> Rule:
+        """The rule without its JSON."""
+        word = "SUM" if self.strategy == "INCREMENT" else self.strategy
+        return Rule(self.id, tuple(self.values), Strategy(word), Restriction(self.restriction))
+
+
+class SentRestriction(_Sent):
+    """A segment that the profile has to be in."""
+
+    is_member_of_segment: Id | None = None
+
+
+class SentEvent(_Sent):
+    """A timeline event. There is no timeline here, so that nothing but its names is read."""
+
+    id: str | None = None
+    identifier: str | None = None
+
+
+class SentEntry(_Sent):
+    """One profile to create or update."""
+
+    identifier: str | None = Field(
+        default=None, description="Returned in the answer as it came, to tell entries apart by."
+    )
+    profile_id: str | None = Field(
+        default=None, description="The profile's id; overrides matching."
+    )
+    matching: list[Annotated[list[SentCriterion], Field(max_length=MAX_PARTS)]] = Field(
+        default_factory=list,
+        max_length=MAX_PARTS,
+        description="Alternatives (OR) of values that all have to agree (AND).",
+    )
+    properties: list[SentRule] = Field(default_factory=list, max_length=10_000)
+    strategy: Literal["UPSERT", "UPDATE", "DELETE"] = "UPDATE"
+    restriction: SentRestriction | None = None
+    privacy_legislation: str | None = Field(
+        default=None, description="The zone of a profile that is created."
+    )
+    timeline: list[SentEvent] = Field(default_factory=list, max_length=10_000)
+
+    def to_domain(self) -> Entry:
+        """The entry without its JSON."""
+        return Entry(
+            matching=tuple(
+                tuple(Criterion(each.id, each.value) for each in some) for some in self.matching
+            ),
+            profile_id=self.profile_id,
+            rules=tuple(rule.to_domain() for rule in self.properties),
+            creates=self.strategy == "UPSERT",
+            deletes=self.strategy == "DELETE",
+            segment=self.restriction.is_member_of_segment if self.restriction else None,
+            legislation=self.privacy_legislation,
+        )
+
+
+class EventResult(_Sent):
+    """What became of a timeline event: nothing."""
+
+    id: str | None = None
+    identifier: str | None = None
+    state: Literal["REJECTED"] = "REJECTED"
+    validation_errors: tuple[str, ...] = ("This tenant keeps no timeline.",)
+
+
+class EntryResult(_Sent):
+    """What became of an entry. ``validationErrors`` are sentences by what they are about."""
+
+    identifier: str | None = None
+    profile_id: str | None = None
+    state: State
+    timeline: tuple[EventResult, ...] | None = None
+    validation_errors: dict[str, tuple[str, ...]] | None = None
+
+    @classmethod
+    def of(cls, sent: SentEntry, outcome: Outcome) -> EntryResult:
+        """The answer to one entry."""
+        events = tuple(EventResult(id=e.id, identifier=e.identifier) for e in sent.timeline)
+        return cls(
+            identifier=sent.identifier,
+            profile_id=str(outcome.profile_id) if outcome.profile_id else None,
+            state=outcome.state,
+            timeline=events or None,
+            validation_errors=dict(outcome.errors) or None,
+        )
+
+
+_BODY = TypeAdapter(list[SentEntry])
+_RESULTS = TypeAdapter(list[EntryResult])
+
+
+def read_entries(body: bytes) -> list[SentEntry]:
+    """The entries of a body. Refuses one that is not as it should be, and tells where."""
+    try:
+        return _BODY.validate_json(body)
+    except ValidationError as error:
+        raise _unreadable(error) from None
+
+
+def written_results(sent: Iterable[SentEntry], outcomes: Iterable[Outcome]) -> bytes:
+    """The answer's JSON."""
+    results = [EntryResult.of(*both) for both in zip(sent, outcomes, strict=True)]
+    return _RESULTS.dump_json(results, by_alias=True, exclude_none=True)
+
+
+def _unreadable(error: ValidationError) -> Refusal:
+    """400 with what is wrong, and where. Neither values nor names that somebody made up."""
+    wrongs = error.errors(include_url=False, include_input=False, include_context=False)
+    told = [(_place(wrong["loc"]), _KINDS.get(wrong["type"], _WRONG)) for wrong in wrongs]
+    sentence = "The body is not a list of entries as the API describes them."
+    return Refusal(400, "invalid_request", sentence, fields=told[:MAX_TOLD])
+
+
+_WRONG = "This is not as the API describes it."
+_KINDS = {
+    "json_invalid": "This is no JSON.",
+    "missing": "This is missing.",
+    "too_long": "There are too many of these.",
+    "string_too_long": "This is too long.",
+}
+
+
+def _place(path: Sequence[Any]) -> str:
+    """Where something is, for example ``[3].properties[0].values``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(
+        "."
+    )

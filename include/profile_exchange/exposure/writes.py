@@ -1,0 +1,107 @@
+"""``PUT /profiles``: what a partner writes, as far as the accept goal of its connection lets it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Query
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from profile_exchange.exposure.authentication import Writing
+from profile_exchange.exposure.entries import (
+    MAX_ENTRIES,
+    EntryResult,
+    SentEntry,
+    read_entries,
+    written_results,
+)
+from profile_exchange.exposure.grant import Acceptance
+from profile_exchange.exposure.refusals import (
+    NO_STORE,
+    insufficient_scope,
+    invalid_request,
+)
+from profile_exchange.exposure.service import Serving
+from profile_exchange.tenants.postgres.accepting.accept import Submission, accept
+
+MAX_BODY = 10 * 1024 * 1024
+#: Seconds in which a body has to be here.
+BODY_SECONDS = 60.0
+TOO_MANY = 413
+
+router = APIRouter(tags=["Profiles"])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": SentEntry.model_json_schema(by_alias=True)}
+            }
+        },
+    }
+}
+
+
+@router.put(
+    "/profiles",
+    response_model=list[EntryResult],
+    openapi_extra=_BODY,
+)
+async def write_profiles(
+    request: Request,
+    *,
+    service: Serving,
+    bearer: Writing,
+    objective_ids: Annotated[str, Query(alias="objectiveIds", max_length=10_000)] = "",
+) -> Response:
+    """Create or update up to a thousand profiles. Answers each entry, in their order."""
+    acceptance = bearer.acceptance()
+    if acceptance is None:
+        raise insufficient_scope(403)
+    objectives = _objectives(acceptance, objective_ids)
+    entries = read_entries(await body_of(request, MAX_BODY))
+    taken = entries[:MAX_ENTRIES]
+    submission = Submission(
+        connection=acceptance.connection,
+        client_id=acceptance.client_id,
+        entries=[entry.to_domain() for entry in taken],
+        objectives=objectives,
+        at=service.clock(),
+    )
+    url = service.stores.writing_url(acceptance.tenant)
+    outcomes = await to_thread.run_sync(accept, url, submission)
+    request.state.count = len(taken)
+    request.state.states = Counter(outcome.state.value for outcome in outcomes)
+    status = 200 if len(entries) == len(taken) else TOO_MANY
+    answer = written_results(taken, outcomes)
+    return Response(answer, status, NO_STORE, media_type="application/json")
+
+
+def _objectives(acceptance: Acceptance, listed: str) -> list[str]:
+    """The objectives that a request names. Refuses one that is not the connection's."""
+    names = list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
+    if not set(names) <= set(acceptance.connection.objectives):
+        raise invalid_request("An objective that is named is not exposed.")
+    return names
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """A request's body of JSON. Refuses one that is too large, or takes too long to come."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise invalid_request("The body must be application/json.")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise invalid_request(f"The body has at most {most} bytes.")
+    except (TimeoutError, ClientDisconnect):
+        raise invalid_request("The body did not come to its end.") from None
+    return bytes(body)

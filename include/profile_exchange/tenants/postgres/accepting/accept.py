@@ -1,0 +1,223 @@
+"""Accepting the entries of one request: all of them in one transaction, with the record of it.
+
+The transaction reads one snapshot, as a package of an import does (`pipeline.upsert`): if
+somebody else writes the same profile meanwhile, PostgreSQL refuses the later of the two, and the
+request is tried again on what is there then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from uuid import uuid4
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from profile_exchange.domain.connection import Connection, Strategy
+from profile_exchange.domain.entries import Entry, Outcome
+from profile_exchange.domain.errors import ConfigurationError, StoreUnavailable
+from profile_exchange.domain.identifiers import normalise
+from profile_exchange.domain.merging import present
+from profile_exchange.domain.properties import (
+    CONSENTED_OBJECTIVES,
+    PRIVACY_LEGISLATION,
+    REFUSED_OBJECTIVES,
+)
+from profile_exchange.store.database import LOST_RACES, engine_for, store_errors
+from profile_exchange.store.tables import submission
+from profile_exchange.tenants.postgres.accepting.changing import change
+from profile_exchange.tenants.postgres.accepting.creating import create
+from profile_exchange.tenants.postgres.accepting.matching import Match, compared, find
+from profile_exchange.tenants.postgres.accepting.permitting import only_new, refusal
+from profile_exchange.tenants.postgres.accepting.rounds import rounds
+from profile_exchange.tenants.postgres.accepting.staged import StagedEntry
+from profile_exchange.tenants.postgres.accepting.terms import (
+    CONSENT_PROPERTIES,
+    Terms,
+    read_terms,
+)
+from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
+
+ATTEMPTS = 12
+STATEMENT_TIMEOUT = "60s"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The entries of one request: whose, with which credential, for which objectives, when."""
+
+    connection: Connection
+    client_id: str
+    entries: Sequence[Entry]
+    objectives: Collection[str]
+    at: datetime
+
+
+def accept(url: str, submission: Submission) -> list[Outcome]:
+    """Write a submission, and return what became of each entry, in their order.
+
+    ``url`` is the store's for the writing role. Raises `StoreUnavailable` when others kept
+    changing the same profiles.
+    """
+    attempts = Retrying(
+        retry=retry_if_exception(_lost_a_race),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        stop=stop_after_attempt(ATTEMPTS),
+    )
+    with store_errors(url):
+        _refuse_power(url)
+        try:
+            return attempts(_attempt, url, submission)
+        except RetryError:
+            raise StoreUnavailable(
+                "A partner's entries were given up because others kept changing the same "
+                "profiles: the partner is told to try again."
+            ) from None
+
+
+@lru_cache(maxsize=32)
+def _refuse_power(url: str) -> None:
+    """Raise `ConfigurationError` for a user whom PostgreSQL would let do more than write."""
+    with engine_for(url).connect() as database:
+        if database.scalar(text(TOO_POWERFUL)) is not False:
+            raise ConfigurationError(
+                "The database user that writes what partners send owns the profile store, or may "
+                "do as much: give it a user of its own, and let `exchange migrate` grant what it "
+                "needs."
+            )
+
+
+def _lost_a_race(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in LOST_RACES
+
+
+def _attempt(url: str, submission: Submission) -> list[Outcome]:
+    engine = engine_for(url).execution_options(isolation_level="REPEATABLE READ")
+    with engine.begin() as database:
+        database.execute(text(f"set local statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        terms = read_terms(database, submission.connection, submission.objectives)
+        numbered = dict(enumerate(submission.entries))
+        refused = {number: refusal(entry, terms) for number, entry in numbered.items()}
+        outcomes = {number: outcome for number, outcome in refused.items() if outcome}
+        asked = {n: entry for n, entry in numbered.items() if n not in outcomes}
+        outcomes |= _write(database, asked, terms, submission.at)
+        _record(database, submission, outcomes.values())
+        return [outcomes[number] for number in numbered]
+
+
+def _write(
+    database: Database, entries: Mapping[int, Entry], terms: Terms, now: datetime
+) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    matches = find(database, entries, terms)
+    for turn, numbers in enumerate(rounds(_keys(entries, matches, terms))):
+        some = {number: entries[number] for number in numbers}
+        # What an earlier round has created is there to be found only now.
+        found = matches if turn == 0 else find(database, some, terms)
+        outcomes |= _write_round(database, some, found, terms, now)
+    return outcomes
+
+
+def _keys(
+    entries: Mapping[int, Entry], matches: Mapping[int, Match], terms: Terms
+) -> dict[int, set[Hashable]]:
+    """What entries may share: the profile that they match, and identifiers that they name."""
+    keys: dict[int, set[Hashable]] = {number: set() for number in entries}
+    for number, entry in entries.items():
+        if matches[number].target_id is not None:
+            keys[number].add(matches[number].target_id)
+        for alternative in entry.matching if entry.profile_id is None else ():
+            keys[number] |= compared(alternative, terms)
+        for rule in entry.rules:
+            if kind := terms.identifiers.get(rule.property):
+                keys[number] |= {(rule.property, normalise(v, kind)) for v in rule.values}
+    return keys
+
+
+def _write_round(
+    database: Database,
+    entries: Mapping[int, Entry],
+    matches: Mapping[int, Match],
+    terms: Terms,
+    now: datetime,
+) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    existing: list[StagedEntry] = []
+    new: list[StagedEntry] = []
+    rules: dict[bool, set[tuple[str, Strategy]]] = {True: set(), False: set()}
+    for number, entry in entries.items():
+        match = matches[number]
+        if match.outcome is not None:
+            outcomes[number] = match.outcome
+            continue
+        is_new = match.target_id is None
+        staged = StagedEntry(number, match.target_id or uuid4(), entry.segment)
+        rules[is_new] |= _stage(staged, entry, terms, is_new=is_new)
+        (new if is_new else existing).append(staged)
+    outcomes |= change(database, existing, rules[False], terms, now)
+    outcomes |= create(database, new, rules[True], terms, now)
+    return outcomes
+
+
+def _stage(
+    staged: StagedEntry, entry: Entry, terms: Terms, *, is_new: bool
+) -> set[tuple[str, Strategy]]:
+    """Take what applies of an entry into its row; returns the properties and strategies."""
+    if is_new:
+        _introduce(staged, entry, terms)
+    applied = set()
+    for rule in entry.rules:
+        if not rule.applies(is_new=is_new) or (only_new(rule, terms) and not is_new):
+            continue
+        if rule.property in CONSENT_PROPERTIES:
+            _consent(staged, rule.property, present(rule.values))
+        else:
+            staged.add(rule)
+            applied.add((rule.property, rule.strategy))
+    return applied
+
+
+def _introduce(staged: StagedEntry, entry: Entry, terms: Terms) -> None:
+    """What a profile about to be created has before any rule: the values it was looked for by."""
+    for alternative in entry.matching:
+        if compared(alternative, terms):
+            for criterion in alternative:
+                values = staged.identifiers.setdefault(criterion.property, [])
+                if criterion.value not in values:
+                    values.append(criterion.value)
+    staged.privacy_legislation = entry.legislation or staged.privacy_legislation
+
+
+def _consent(staged: StagedEntry, name: str, values: list[str]) -> None:
+    if name == PRIVACY_LEGISLATION and values:
+        staged.privacy_legislation = values[0]
+    elif name == CONSENTED_OBJECTIVES:
+        staged.consented_objectives.extend(values)
+    elif name == REFUSED_OBJECTIVES:
+        staged.refused_objectives.extend(values)
+
+
+def _record(database: Database, asked: Submission, outcomes: Collection[Outcome]) -> None:
+    """One row about the request: who, when, how many profiles came in, and what became of them."""
+    states = Counter(outcome.state.value for outcome in outcomes)
+    row = {
+        "at": asked.at,
+        "connection": asked.connection.id,
+        "client_id": asked.client_id,
+        "entries": len(asked.entries),
+        "states": dict(states),
+    }
+    # Inline, because the writing role may not read the number that a row is given.
+    database.execute(insert(submission).inline().values(row))

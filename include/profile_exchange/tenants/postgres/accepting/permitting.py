@@ -1,0 +1,123 @@
+"""Holding an entry to the terms, before anybody is looked for: may it be asked, can it be written?
+
+What an entry may not ask for is answered alike, whether it exists or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from profile_exchange.domain.connection import ProfileIds, Restriction, Strategy
+from profile_exchange.domain.entries import Entry, Outcome, Rule, State, skipped
+from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.properties import (
+    MAX_WHOLE_NUMBER,
+    NUMERIC_TYPES,
+    PRIVACY_LEGISLATION,
+    FilterType,
+)
+from profile_exchange.domain.tenant import LEGISLATIONS
+from profile_exchange.domain.values import type_problem
+from profile_exchange.tenants.postgres.accepting.terms import CONSENT_PROPERTIES, Terms
+
+#: PostgreSQL's texts hold every character but this.
+NUL = "\x00"
+
+
+def refusal(entry: Entry, terms: Terms) -> Outcome | None:
+    """What becomes of an entry that is not even looked up; None if it is."""
+    if not _may_be_asked(entry, terms):
+        return Outcome(State.UNAUTHORIZED)
+    if entry.profile_id is None and not entry.matching:
+        return skipped("matching", "This entry names no profile: give it a profileId or matching.")
+    if entry.profile_id is not None and profile_id_of(entry) is None:
+        return Outcome(State.NOTFOUND)
+    errors: dict[str, tuple[str, ...]] = {}
+    for about, sentence in (*_wrong_values(entry, terms), *_at_odds(entry)):
+        errors[about] = tuple(dict.fromkeys((*errors.get(about, ()), sentence)))
+    return Outcome(State.SKIPPED, errors=errors) if errors else None
+
+
+def profile_id_of(entry: Entry) -> UUID | None:
+    """The profile id that an entry names, as one that a profile could have."""
+    try:
+        return UUID(entry.profile_id)
+    except (TypeError, ValueError):
+        return None
+
+
+def _may_be_asked(entry: Entry, terms: Terms) -> bool:
+    if entry.deletes or (entry.segment is not None and entry.segment not in terms.segments):
+        return False
+    if entry.profile_id is not None:
+        named = terms.goal.profile_ids is not ProfileIds.NONE
+    else:
+        criteria = (criterion for some in entry.matching for criterion in some)
+        named = all(criterion.property in terms.identifiers for criterion in criteria)
+    return named and all(_is_granted(rule, terms) for rule in entry.rules)
+
+
+def _is_granted(rule: Rule, terms: Terms) -> bool:
+    if rule.property in CONSENT_PROPERTIES or rule.property in terms.identifiers:
+        # On a profile about to be created only: see `only_new`.
+        return True
+    return rule.strategy in terms.goal.properties.get(rule.property, ())
+
+
+def only_new(rule: Rule, terms: Terms) -> bool:
+    """Whether a rule is for profiles about to be created, whatever it says itself.
+
+    Whom a profile is known as, and what it consented to, is what came with it when it was
+    created; a partner does not change it later.
+    """
+    return rule.property in CONSENT_PROPERTIES or rule.property in terms.identifiers
+
+
+def _wrong_values(entry: Entry, terms: Terms) -> Iterator[tuple[str, str]]:
+    """What is wrong with the values of an entry, told without them."""
+    for rule in entry.rules:
+        if rule.property in CONSENT_PROPERTIES:
+            if sentence := _wrong_consent(rule):
+                yield rule.property, sentence
+        elif rule.property not in terms.writable:
+            yield rule.property, "There is no such profile property yet, or not as one to write."
+        elif sentence := _wrong(rule, terms.writable[rule.property]):
+            yield rule.property, sentence
+    if entry.legislation is not None and entry.legislation not in LEGISLATIONS:
+        yield "privacyLegislation", "This is no privacy legislation zone."
+
+
+def _wrong(rule: Rule, filter_type: FilterType) -> str:
+    if any(NUL in value for value in rule.values):
+        return "A value holds a character that no value can hold."
+    problems = {type_problem(value, filter_type) for value in rule.values}
+    if Reason.VALUE_LIMIT in problems:
+        return f"A value is longer than a value may be, or larger than {MAX_WHOLE_NUMBER}."
+    if Reason.VALUE_TYPE in problems:
+        return f"A value is not written as {filter_type.value} asks."
+    if rule.strategy is Strategy.SUM and filter_type not in NUMERIC_TYPES:
+        return f"A property of type {filter_type.value} cannot be summed."
+    return ""
+
+
+def _wrong_consent(rule: Rule) -> str:
+    if rule.strategy not in {Strategy.SET, Strategy.ADD, Strategy.SET_IF_EMPTY}:
+        return "What a profile about to be created consents to can be set only."
+    if any(NUL in value for value in rule.values):
+        return "A value holds a character that no value can hold."
+    if rule.property == PRIVACY_LEGISLATION and not LEGISLATIONS.issuperset(rule.values):
+        return "This is no privacy legislation zone."
+    return ""
+
+
+def _at_odds(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Rules for one property of one profile have to mean something together."""
+    rules: dict[str, set[tuple[Strategy, Restriction]]] = {}
+    for rule in entry.rules:
+        rules.setdefault(rule.property, set()).add((rule.strategy, rule.restriction))
+    for name, some in rules.items():
+        for is_new in (True, False):
+            applied = {how for how, to in some if Rule(name, (), how, to).applies(is_new=is_new)}
+            if len(applied) > 1:
+                yield name, "Two strategies for one property of one profile: send one."

@@ -1,0 +1,96 @@
+"""Giving a database user exactly the rights that it needs of a store, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Table
+
+from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.store import tables
+from profile_exchange.store.database import parse_url
+
+#: Columns of tables.
+Columns = Mapping[Table, Sequence[str]]
+
+#: Whether the user who asks could read or change more than roles with `Rights` may.
+TOO_POWERFUL = """
+    select r.rolsuper or r.rolbypassrls or r.rolcreaterole
+        or pg_has_role(current_user, c.relowner, 'member')
+    from pg_roles r, pg_class c
+    where r.rolname = current_user and c.oid = to_regclass('tenant.profile')
+"""
+
+
+def columns_of(table: Table) -> tuple[str, ...]:
+    """All columns of a table."""
+    return tuple(column.name for column in table.columns)
+
+
+def given_columns_of(table: Table) -> tuple[str, ...]:
+    """The columns that a new row is given: all but the one that numbers it."""
+    return tuple(column.name for column in table.columns if column.identity is None)
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What a role may do: read, fill in new rows, change rows, and delete them."""
+
+    read: Columns = field(default_factory=dict)
+    append: Columns = field(default_factory=dict)
+    change: Columns = field(default_factory=dict)
+    delete: Sequence[Table] = ()
+
+    @property
+    def by_column(self) -> Mapping[str, Columns]:
+        """The rights that are given column by column, by PostgreSQL's word for each."""
+        return {"select": self.read, "insert": self.append, "update": self.change}
+
+
+def role_of(url: str, own_url: str, purpose: str) -> str:
+    """The user of ``own_url``. Raises `ConfigurationError` when it owns the store of ``url``."""
+    owner, role = parse_url(url).username, parse_url(own_url).username
+    if not role or role == owner:
+        raise ConfigurationError(
+            f"{purpose} needs a database user of its own, not the one that owns the "
+            "profile store: write another user into its secret."
+        )
+    return role
+
+
+def grant(database: psycopg.Connection[Any], role: str, rights: Rights) -> None:
+    """Give a role these rights, and take away whatever else it had. Safe to repeat."""
+    user, name = sql.Identifier(role), sql.Identifier(database.info.dbname)
+    database.execute(sql.SQL("revoke all on database {} from public").format(name))
+    database.execute(sql.SQL("grant connect on database {} to {}").format(name, user))
+    database.execute(sql.SQL("grant usage on schema tenant, exchange to {}").format(user))
+    _revoke(database, user)
+    for verb, tables_of_it in rights.by_column.items():
+        for table, columns in tables_of_it.items():
+            statement = sql.SQL("grant {} ({}) on table {} to {}")
+            listed = sql.SQL(", ").join(map(sql.Identifier, columns))
+            database.execute(statement.format(sql.SQL(verb), listed, named(table), user))
+    for table in rights.delete:
+        database.execute(sql.SQL("grant delete on table {} to {}").format(named(table), user))
+
+
+def take_away(database: psycopg.Connection[Any], role: str) -> None:
+    """Leave a role no right in this database. Safe to repeat."""
+    user, name = sql.Identifier(role), sql.Identifier(database.info.dbname)
+    _revoke(database, user)
+    database.execute(sql.SQL("revoke usage on schema tenant, exchange from {}").format(user))
+    database.execute(sql.SQL("revoke all on database {} from {}").format(name, user))
+
+
+def named(table: Table) -> sql.Identifier:
+    """A table's name in a statement."""
+    return sql.Identifier(str(table.schema), table.name)
+
+
+def _revoke(database: psycopg.Connection[Any], user: sql.Identifier) -> None:
+    for table in tables.metadata.sorted_tables:
+        database.execute(sql.SQL("revoke all on table {} from {}").format(named(table), user))

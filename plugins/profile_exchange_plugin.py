@@ -5,10 +5,14 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from profile_exchange.orchestration import notes
+from profile_exchange.orchestration.pages import registration
 
 
 class ProfileExchangePlugin(AirflowPlugin):
-    """The listener that writes a finished run's counts into its note."""
+    """The listener that writes a finished run's counts into its note, and the operators' pages."""
 
+    # Airflow reads plain class attributes.
     name = "profile_exchange"
-    listeners = [notes]  # noqa: RUF012  (Airflow reads a plain class attribute)
+    listeners = [notes]  # noqa: RUF012
+    fastapi_apps = registration.fastapi_apps()
+    external_views = registration.external_views()

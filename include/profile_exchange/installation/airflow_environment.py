@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from profile_exchange.installation.secret_files import (
 )
 
 USER = "admin"
+#: Airflow's users by name, and their roles; an installation may have others beside this one.
+ONLY_USER: Mapping[str, str] = {USER: "admin"}
 PASSWORDS_FILE = "airflow-users.json"
 
 #: What a process of the installation must not inherit: another Airflow's or Python's settings.
@@ -54,12 +56,21 @@ def exchange_environment(layout: Layout, project: Project) -> dict[str, str]:
 
 
 def airflow_environment(
-    layout: Layout, project: Project, *, port: int, database_url: str
+    layout: Layout,
+    project: Project,
+    *,
+    port: int,
+    database_url: str,
+    users: Mapping[str, str] = ONLY_USER,
 ) -> dict[str, str]:
-    """The environment of an Airflow process whose API server listens on ``port``."""
+    """The environment of an Airflow process whose API server listens on ``port``.
+
+    ``users`` are names and Airflow's roles for them.
+    """
     secrets = SecretFiles(layout.secrets)
     options = {
         **_core(layout, project),
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(map(":".join, users.items())),
         **_api(port),
         **_responsiveness(),
         "DATABASE__SQL_ALCHEMY_CONN": _with_driver(database_url, "psycopg2"),
@@ -78,11 +89,11 @@ def airflow_environment(
     }
 
 
-def write_users(layout: Layout) -> None:
-    """Write the file from which Airflow reads its user's password."""
+def write_users(layout: Layout, users: Iterable[str] = ONLY_USER) -> None:
+    """Write the file from which Airflow reads its users' passwords: they have the same one."""
     secrets = SecretFiles(layout.secrets)
-    users = {USER: secrets.read(AIRFLOW_PASSWORD)}
-    secrets.write(PASSWORDS_FILE, json.dumps(users))
+    password = secrets.read(AIRFLOW_PASSWORD)
+    secrets.write(PASSWORDS_FILE, json.dumps(dict.fromkeys(users, password)))
 
 
 def _core(layout: Layout, project: Project) -> Mapping[str, str]:
@@ -99,7 +110,6 @@ def _core(layout: Layout, project: Project) -> Mapping[str, str]:
         "CORE__DAGS_FOLDER": str(project.root / "dags"),
         "CORE__PLUGINS_FOLDER": str(project.root / "plugins"),
         "CORE__TEST_CONNECTION": "Enabled",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(layout.secrets / PASSWORDS_FILE),
         "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
         "LOGGING__BASE_LOG_FOLDER": str(layout.airflow / "logs"),

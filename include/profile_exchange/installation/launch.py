@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from profile_exchange.installation.airflow_api import (
     RunState,
 )
 from profile_exchange.installation.airflow_environment import (
+    ONLY_USER,
     USER,
     Project,
     airflow_environment,
@@ -63,6 +64,7 @@ class Installation:
 
     ``state`` is the folder that holds all it makes; installations with different folders run
     side by side. ``fill`` loads profiles into a hosted tenant's store before Airflow runs.
+    ``users`` are Airflow's, with their roles, `USER` among them; they share one password.
     Once started, ``api`` is Airflow's REST API, ``configuration`` what was sound in the YAML files.
     """
 
@@ -71,6 +73,7 @@ class Installation:
     ports: Ports = field(default_factory=Ports)
     fill: Fill = fill_nothing
     phase: Phase = quietly
+    users: Mapping[str, str] = field(default_factory=lambda: ONLY_USER)
 
     def __post_init__(self) -> None:
         self.layout = Layout(self.state.resolve())
@@ -174,7 +177,7 @@ class Installation:
 
     def _prepare_files(self) -> None:
         self.secrets.make_missing()
-        write_users(self.layout)
+        write_users(self.layout, self.users)
         self.configuration = registry.read_all(self.project.connections, self.project.tenants)
 
     def _choose_ports(self) -> None:
@@ -204,6 +207,7 @@ class Installation:
             self.project,
             port=self._chosen.airflow_port,
             database_url=self.server.create_database(metadata_database.NAME),
+            users=self.users,
         )
         migration = self._start_migration()
         self._prepare_stores()

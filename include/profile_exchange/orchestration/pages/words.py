@@ -1,0 +1,55 @@
+"""How numbers, moments and lengths of time are written on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def number(value: float) -> str:
+    """``1,730``."""
+    return f"{value:,}"
+
+
+def moment(value: datetime | None) -> str:
+    """``2026-05-01 06:00 UTC``, or nothing."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if value else ""
+
+
+def lasting(value: timedelta | None) -> str:
+    """``42 s``, ``3 min 20 s``, ``2 h 5 min``, or nothing."""
+    if value is None:
+        return ""
+    seconds = value.total_seconds()
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
+    whole = round(seconds)
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+
+
+def ago(value: datetime, now: datetime) -> str:
+    """``5 min ago`` or ``in 2 h``: about how far a moment is from another."""
+    seconds = (now - value).total_seconds()
+    size = abs(seconds)
+    units = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
+    length, unit = next((each for each in units if size >= each[0]), (1, "s"))
+    told = f"{int(size // length)} {unit}"
+    return f"{told} ago" if seconds >= 0 else f"in {told}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 profile``, ``2 profiles``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "number": number,
+    "moment": moment,
+    "lasting": lasting,
+    "ago": ago,
+    "plural": plural,
+}

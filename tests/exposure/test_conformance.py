@@ -56,7 +56,7 @@ def undescribed(data: Any, schema: dict[str, Any], published: dict[str, Any]) ->
     reference = schema.get("$ref")
     if reference is not None:
         schema = published["components"]["schemas"][reference.rpartition("/")[2]]
-    if isinstance(data, dict):
+    if isinstance(data, dict) and "additionalProperties" not in schema:
         for name, value in data.items():
             if name not in schema["properties"]:
                 yield name

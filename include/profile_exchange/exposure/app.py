@@ -21,7 +21,7 @@ from profile_exchange import __version__
 from profile_exchange.config.settings import Settings
 from profile_exchange.config.settings import settings as installed_settings
 from profile_exchange.domain.errors import ExchangeError, StoreUnavailable
-from profile_exchange.exposure import listings, oauth, profiles, writes
+from profile_exchange.exposure import listings, oauth, profile_routes, profiles, writes
 from profile_exchange.exposure.access_log import AccessLog
 from profile_exchange.exposure.bearing import Bearing
 from profile_exchange.exposure.origins import Resolve, addresses_of
@@ -73,8 +73,8 @@ def create_app(
 def _routes() -> APIRouter:
     routes = APIRouter()
     routes.add_api_route("/healthz", healthy, include_in_schema=False)
-    for router in (oauth.router, listings.router, profiles.router, writes.router):
-        routes.include_router(router, prefix=PREFIX)
+    for module in (oauth, listings, profiles, profile_routes, writes):
+        routes.include_router(module.router, prefix=PREFIX)
     return routes
 
 
@@ -93,32 +93,36 @@ def _answer_errors(app: FastAPI) -> None:
     app.exception_handler(ExchangeError)(_contradiction)
 
 
+def _answer(request: Request, refusal: Refusal) -> JSONResponse:
+    return refusal.response(to_a_write=request.method == "PUT")
+
+
 async def _refused(request: Request, error: Refusal) -> JSONResponse:
-    return error.response(to_a_write=request.method == "PUT")
+    return _answer(request, error)
 
 
 async def _malformed(request: Request, error: RequestValidationError) -> JSONResponse:
     """400 that names the parameters of ours that cannot be read, and repeats no value."""
     names = sorted({str(wrong["loc"][1]) for wrong in error.errors() if len(wrong["loc"]) > 1})
     sentence = f"These parameters cannot be read: {', '.join(names)}."
-    return await _refused(request, invalid_request(sentence))
+    return _answer(request, invalid_request(sentence))
 
 
-async def _http(_: Request, error: HTTPException) -> JSONResponse:
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
     """What the framework itself refuses: no such route, or another method of one."""
     if error.status_code == not_found().status:
-        return not_found().response()
+        return _answer(request, not_found())
     headers = dict(error.headers or {})
-    return Refusal(error.status_code, "invalid_request", error.detail, headers).response()
+    return _answer(request, Refusal(error.status_code, "invalid_request", error.detail, headers))
 
 
-async def _store_away(_: Request, error: Exception) -> JSONResponse:
+async def _store_away(request: Request, error: Exception) -> JSONResponse:
     """A database that is away, busy or shutting down; its message may quote a row."""
     log.error("A profile store does not answer (%s).", type(error).__name__)
-    return unavailable().response()
+    return _answer(request, unavailable())
 
 
-async def _contradiction(_: Request, error: ExchangeError) -> JSONResponse:
+async def _contradiction(request: Request, error: ExchangeError) -> JSONResponse:
     """One of our own errors: its sentence carries no value, and is for the operators."""
     log.error("%s", error)
-    return server_error().response()
+    return _answer(request, server_error())

@@ -105,7 +105,7 @@ async def asked(
     return Asked(
         cursor=first,
         count=min(count, MAX_COUNT),
-        properties=_names(profile_properties, properties),
+        properties=names_asked(profile_properties, properties),
         refinement_text=refinement or None,
         expands_segments=EXPAND_SEGMENTS in expanded,
         ranges=ranges if EXPAND_RANGES in expanded else 0,
@@ -120,7 +120,7 @@ def _refuse_unserved(names: Iterable[str], expanded: set[str]) -> None:
         raise invalid_request(f"This tenant expands {EXPAND_SEGMENTS} and {EXPAND_RANGES} only.")
 
 
-def _names(repeated: Sequence[str] | None, joined: str | None) -> tuple[str, ...] | None:
+def names_asked(repeated: Sequence[str] | None, joined: str | None) -> tuple[str, ...] | None:
     """The properties named in either way, each once; None if neither way was used."""
     if repeated is None and joined is None:
         return None

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from profile_exchange.domain.connection import Connection, ConsentRule
 from profile_exchange.domain.errors import InvalidRefinement
 from profile_exchange.domain.properties import (
     CREATION_DATE,
@@ -21,7 +22,6 @@ from profile_exchange.domain.properties import (
 from profile_exchange.domain.refinement import Refinement
 from profile_exchange.domain.refinement_grammar import parse_refinement
 from profile_exchange.domain.tenant import Objective, Segment
-from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.stores import Database, Row, compiled
 from profile_exchange.store.tables import objective, profile_property, segment
 from profile_exchange.tenants.postgres.audience import Audience
@@ -141,17 +141,23 @@ def objectives_in(rows: Iterable[Row]) -> Mapping[str, tuple[Objective, Dates]]:
     }
 
 
-def audience(grant: Grant, objectives: Mapping[str, tuple[Objective, Dates]]) -> Audience:
-    """Which of the tenant's profiles a grant lets out, by the tenant's objectives.
+def audience(
+    connection: Connection,
+    objectives: Mapping[str, tuple[Objective, Dates]],
+    *,
+    visitors_only: bool = True,
+) -> Audience:
+    """Which of the tenant's profiles a connection lets out, by the tenant's objectives.
 
     An objective that the tenant does not have counts for no consent.
     """
     known = {name: each for name, (each, _) in objectives.items()}
-    linked = tuple(known[name] for name in grant.objectives if name in known)
+    linked = tuple(known[name] for name in connection.objectives if name in known)
     return Audience(
-        linked=linked if grant.objectives else None,
+        linked=linked if connection.objectives else None,
         known=tuple(known.values()),
-        unneeded_counts=grant.unneeded_counts,
+        unneeded_counts=connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,
+        visitors_only=visitors_only,
     )
 
 

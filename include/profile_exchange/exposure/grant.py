@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from profile_exchange.domain.connection import AcceptGoal, Connection, ConsentRule, ExposeGoal
+from profile_exchange.domain.connection import AcceptGoal, Connection, ExposeGoal
 from profile_exchange.domain.tenant import Tenant
 
 
@@ -21,11 +21,6 @@ class Grant:
     def objectives(self) -> tuple[str, ...]:
         """The objectives whose consent decides which profiles leave."""
         return self.connection.objectives
-
-    @property
-    def unneeded_counts(self) -> bool:
-        """Whether an objective that needs no consent where the visitor is counts as consented."""
-        return self.connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED
 
 
 @dataclass(frozen=True, slots=True)

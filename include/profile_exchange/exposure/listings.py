@@ -158,7 +158,7 @@ async def _counts(
     readable = _readable(segments)
     if not readable:
         return {}
-    audience = definitions.audience(grant, await definitions.objectives(database))
+    audience = definitions.audience(grant.connection, await definitions.objectives(database))
     statement = segment_counts_statement(audience, tuple(readable.values()))
     row = await statement.row(database, now=now)
     return dict(zip(readable, row or (), strict=True))

@@ -130,6 +130,14 @@ def _disclosed(leaving: CTE) -> CTE:
 
 
 @lru_cache(maxsize=512)
+def profile_statement(query: ProfileQuery) -> Statement:
+    """The JSON of one profile, as bytes, if the query lets it out. Binds ``id`` and ``now``."""
+    body = func.convert_to(query.body(profile), "UTF8")
+    wanted = profile.c.id == bindparam("id", type_=Uuid)
+    return compiled(select(body).where(wanted, query.condition(profile)))
+
+
+@lru_cache(maxsize=512)
 def count_statement(query: ProfileQuery) -> Statement:
     """How many profiles a list has. Binds ``now``, if the list depends on it."""
     return compiled(select(func.count()).select_from(profile).where(query.condition(profile)))

@@ -124,7 +124,7 @@ async def open_list(database: Database, grant: Grant, segment_id: str, asked: As
             segment_id,
             asked,
             {segment.id: segment for segment, _ in definitions.segments_in(segments)},
-            definitions.audience(grant, definitions.objectives_in(objectives)),
+            definitions.audience(grant.connection, definitions.objectives_in(objectives)),
         ),
         cursors=Cursors(key[0][0], binding(grant, segment_id, asked.refinement_text)),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,17 @@ class Stores:
         """The URL of a tenant's store for the role that writes, as its secret says now."""
         return read_secret(tenant.writing_secret, self._secrets_dir)
 
-    @asynccontextmanager
-    async def connection(self, tenant: Tenant) -> AsyncIterator[Database]:
+    def connection(self, tenant: Tenant) -> AbstractAsyncContextManager[Database]:
         """A connection to a tenant's store. Every statement on it is a transaction."""
-        pool = await self._pool(self.url(tenant))
+        return self._connection(self.url(tenant))
+
+    def reading_back(self, tenant: Tenant) -> AbstractAsyncContextManager[Database]:
+        """The same for the role that writes, which sees what it has written."""
+        return self._connection(self.writing_url(tenant))
+
+    @asynccontextmanager
+    async def _connection(self, url: str) -> AsyncIterator[Database]:
+        pool = await self._pool(url)
         async with pool.connection() as database:
             yield database
 

@@ -140,3 +140,41 @@ class ObjectivesResponse(_Listing):
     """One page of objectives."""
 
     objectives: tuple[ObjectiveResponse, ...]
+
+
+class FoundProfile(_Wire):
+    """A profile that a search found."""
+
+    id: str
+
+
+class FoundProfilesResponse(_Listing):
+    """The profiles that a search found, a thousand of them at most."""
+
+    profiles: tuple[FoundProfile, ...]
+
+
+class PropertyValues(_Wire):
+    """The values that a profile has for a property."""
+
+    id: str
+    values: tuple[str, ...]
+
+
+class SegmentMembership(_Wire):
+    """A segment that a profile is in."""
+
+    id: str
+    name: str
+
+
+class ProfileResponse(_Wire):
+    """One profile, as far as it may be seen."""
+
+    id: str
+    creation_date: Time | None = None
+    privacy_legislation: str
+    consented_objectives: tuple[str, ...]
+    refused_objectives: tuple[str, ...]
+    properties: tuple[PropertyValues, ...]
+    segments: tuple[SegmentMembership, ...] | None = None

@@ -32,15 +32,19 @@ class Audience:
     """Which profiles may leave: they visited a channel, and their consent allows it.
 
     ``linked`` are the connection's objectives, None when it is linked to none; ``known`` are all
-    of the tenant's, which refinements may ask about.
+    of the tenant's, which refinements may ask about. Who reads back what it wrote asks for others
+    than visitors too.
     """
 
     linked: tuple[Objective, ...] | None
     known: tuple[Objective, ...]
     unneeded_counts: bool
+    visitors_only: bool = True
 
     def condition(self, profiles: FromClause) -> ColumnElement[bool]:
         """Whether a profile may leave."""
+        if not self.visitors_only:
+            return self._consented(profiles)
         visited = property_values(profiles, VISITED_CHANNEL)
         some = func.coalesce(visited != cast(literal("[]", Text), JSONB), False)
         return and_(some, self._consented(profiles))

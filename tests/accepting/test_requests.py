@@ -1,0 +1,142 @@
+"""A request of entries as a whole: its limits, its mistakes, its record, and others beside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from tests.accepting.conftest import Writer, entry, rule
+from tests.exposure.conftest import Installation
+
+CITY = rule("city", "Delft")
+
+
+def test_of_more_than_a_thousand_entries_the_first_thousand_are_processed(
+    writer: Writer, installation: Installation
+) -> None:
+    asked = [entry(CITY, email=f"{n}@example.org", strategy="UPSERT") for n in range(1001)]
+    answer = writer.put(*asked)
+    assert answer.status_code == 413
+    assert [each["state"] for each in answer.json()] == ["CREATED"] * 1000
+    assert writer.states(asked[-1]) == ["CREATED"]
+    assert writer.put(*asked[:1000]).status_code == 200
+    assert [row.entries for row in installation.submissions()] == [1000, 1, 1000]
+
+
+def test_no_entry_is_no_answer(writer: Writer) -> None:
+    assert writer.results() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", ""),
+        (b"[", ""),
+        (b"{}", ""),
+        (b"null", ""),
+        (b"[1]", "[0]"),
+        (b'[{"matching": {}}]', "[0].matching"),
+        (b'[{}, {"properties": [{"values": []}]}]', "[1].properties[0].id"),
+        (b'[{"properties": [{"id": "city", "values": [1]}]}]', "[0].properties[0].values[0]"),
+        (b'[{"properties": [{"id": "city", "strategy": "set"}]}]', "[0].properties[0].strategy"),
+        (b'[{"strategy": "MERGE"}]', "[0].strategy"),
+        (b'[{"identifier": NaN}]', "[0].identifier"),
+        (b'[{"identifier": "\\ud800"}]', ""),
+        (b'[{"identifier": "\xff"}]', ""),
+        (b"[" * 5000, ""),
+    ],
+    ids=str,
+)
+def test_a_body_that_is_not_as_described_is_refused_with_the_place_and_no_value(
+    writer: Writer, installation: Installation, body: bytes, field: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = writer.api.request("PUT", "/rest/v2/profiles", content=body, headers=headers)
+    assert answer.status_code == 400
+    told = answer.json()
+    assert told["code"] == 400
+    assert told["errors"][0]["field"] == field
+    assert installation.submissions() == []
+
+
+def test_a_body_has_a_kind_and_a_size(writer: Writer) -> None:
+    for headers in ({}, {"Content-Type": "text/plain"}):
+        answer = writer.api.request("PUT", "/rest/v2/profiles", content=b"[]", headers=headers)
+        assert answer.status_code == 400
+    large = [{"identifier": "x" * 11_000_000}]
+    answer = writer.put(*large)
+    assert answer.status_code == 400
+    assert "bytes" in answer.json()["message"]
+
+
+def test_nobody_without_a_token_has_a_body_read(writer: Writer) -> None:
+    writer.api.token = None
+    assert writer.put({"identifier": "x" * 11_000_000}).status_code == 401
+
+
+def test_a_request_is_one_row_of_who_when_how_many_and_what_became_of_them(
+    writer: Writer, installation: Installation
+) -> None:
+    installation.add(email=["jane@example.org"])
+    writer.put(entry(CITY), entry(CITY), entry(CITY, email="x@example.org"), entry(rule("x", "y")))
+    [row] = installation.submissions()
+    assert (row.at, row.connection, row.entries) == (installation.clock.now, "harbor-goods", 4)
+    assert row.states == {"MODIFIED": 1, "UNCHANGED": 1, "NOTFOUND": 1, "UNAUTHORIZED": 1}
+
+
+def test_no_value_reaches_log_or_error(
+    writer: Writer, installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = "canary@example.org"
+    installation.add(email=[canary])
+    with caplog.at_level(logging.DEBUG):
+        answers = [
+            writer.put(entry(rule("articles", canary), email=canary, identifier="mine")),
+            writer.put(entry(rule("section", canary), email=canary)),
+            writer.put(entry(rule(canary, canary), email=canary)),
+            writer.put({"strategy": canary, canary: canary}),
+            writer.put(entry(CITY), objectiveIds=canary),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 400, 400]
+    for answer in answers:
+        assert canary not in answer.text
+    lines = [record.getMessage() for record in caplog.records if "profile_exchange" in record.name]
+    assert any("PUT /rest/v2/profiles 200 connection=harbor-goods count=1" in one for one in lines)
+    assert canary not in caplog.text
+
+
+def test_requests_side_by_side_lose_nothing_and_create_one(
+    writer: Writer, installation: Installation
+) -> None:
+    more = rule("articles", "1", strategy="INCREMENT")
+    asked = [entry(more, email=f"{n}@example.org", strategy="UPSERT") for n in range(5)]
+    answers = writer.api.at_once(8, lambda: writer.put(*asked))
+    assert {answer.status_code for answer in answers} == {200}
+    states: list[list[dict[str, Any]]] = [json.loads(answer.content) for answer in answers]
+    for position in range(5):
+        results = [one[position] for one in states]
+        assert len({each["profileId"] for each in results}) == 1
+        assert [each["state"] for each in results].count("CREATED") == 1
+        assert installation.stored(results[0]["profileId"])["articles"] == ["8"]
+
+
+def test_a_writer_is_held_to_the_limits_of_its_connection(
+    writer: Writer, installation: Installation
+) -> None:
+    answers = [writer.put().status_code for _ in range(500)]
+    assert answers.count(429) > 0
+    assert set(answers) == {200, 429}
+
+
+def test_a_store_that_is_away_is_told_without_a_word_about_it(
+    writer: Writer, installation: Installation
+) -> None:
+    secret = installation.exposure_secret
+    own = secret.with_name(secret.name.replace("-exposure", "-writing"))
+    own.write_text("postgresql://nobody:word@127.0.0.1:1/nothing")
+    answer = writer.put(entry(CITY))
+    assert answer.status_code == 503
+    assert answer.json()["errors"] == []

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from profile_exchange.cli.fates_table import MEANINGS, fates_table
+from profile_exchange.cli.fates_table import fates_table
 from profile_exchange.cli.following import StepProgress, follow, progress_of
 from profile_exchange.cli.triggering import telling_who_is_asked
 from profile_exchange.domain.connection import Approval, Connection, ImportGoal, Partner
-from profile_exchange.domain.fates import Fate, FateCounts
+from profile_exchange.domain.fates import MEANINGS, Fate, FateCounts
 from profile_exchange.installation.airflow_api import RunState, TaskState
 
 STATES = [

@@ -13,6 +13,7 @@ import pytest
 
 from profile_exchange.cli.main import COMMANDS
 from profile_exchange.config import registry
+from profile_exchange.config.notifications_spec import NotificationsSpec
 from profile_exchange.config.schedule_spec import KINDS, ScheduleSpec
 from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.config.spec import parse
@@ -26,7 +27,7 @@ README = (PROJECT_ROOT / "README.md").read_text()
 COMMAND = re.compile(r"(?<![\w/.-])exchange ([a-z]+)((?: [a-z]+)?)((?: --?[a-z-]+)*)")
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 #: How an example begins that is no whole connection.
-PIECES = ("# schedules:", "# import:")
+PIECES = ("# schedules:", "# import:", "# notifications:")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -50,6 +51,13 @@ def test_the_schedules_in_the_readme_can_be_kept(tmp_path: Path) -> None:
         (tmp_path / "schedule.yaml").write_text(kind)
         assert parse(ScheduleSpec, read_yaml(tmp_path / "schedule.yaml")).to_domain().words
     assert all(any(kind in line for line in kinds) for kind in KINDS)
+
+
+def test_the_notifications_in_the_readme_can_be_sent(tmp_path: Path) -> None:
+    (body,) = (body for _, body in BLOCK.findall(README) if body.startswith("# notifications:"))
+    (tmp_path / "notifications.yaml").write_text(body)
+    spec = parse(NotificationsSpec, read_yaml(tmp_path / "notifications.yaml"))
+    assert spec.model_fields_set == set(NotificationsSpec.model_fields)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -75,6 +75,8 @@ def _tell(title: str, answer: dict[str, Any], console: Console) -> None:
     for word, key in (("New", "new_segments"), ("Gone", "gone_segments")):
         for name in answer[key]:
             console.print(f"{word} since the last run: segment {name}", markup=False)
+    if answer["mail"]:
+        console.print(answer["mail"], style="yellow", markup=False)
     for missing in answer["missing"]:
         console.print(f"Missing: {missing}", style="red", markup=False)
 

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from profile_exchange.domain.fates import Fate, FateCounts
-
-MEANINGS: dict[Fate, str] = {
-    Fate.SUPERSEDED: "another profile for the same one of ours was newer",
-    Fate.UNMATCHED: "is none of ours",
-    Fate.AMBIGUOUS: "could be several of ours",
-    Fate.WITHHELD: "no consent, or no visited channel",
-    Fate.REJECTED: "broke an expectation or a type; in quarantine",
-    Fate.CREATED: "new in our store",
-    Fate.MODIFIED: "changed in our store",
-    Fate.UNCHANGED: "was already so in our store",
-}
+from profile_exchange.domain.fates import MEANINGS, FateCounts
 
 
 def fates_table(title: str, counts: FateCounts) -> Table:

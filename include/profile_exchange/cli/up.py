@@ -123,6 +123,21 @@ def _stopped_at_the_end(installation: Installation, phases: Phases) -> Iterator[
 def _tell_problems(installation: Installation, console: Console) -> None:
     for problem in installation.configuration.problems:
         console.print(str(problem), style="yellow", markup=False)
+    for name in sorted(_mail_servers(installation)):
+        if not installation.api.has_connection(name):
+            console.print(
+                f"Mails go through the Airflow connection {name}, which does not exist: add it "
+                "under Admin > Connections.",
+                style="yellow",
+                markup=False,
+            )
+
+
+def _mail_servers(installation: Installation) -> set[str]:
+    """The Airflow connections through which somebody wants mails."""
+    connections = installation.configuration.connections.values()
+    told = (connection.notifications for connection in connections)
+    return {each.smtp for each in told if each and each.emails}
 
 
 def _run_sample(installation: Installation, console: Console) -> bool:

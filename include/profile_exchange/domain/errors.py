@@ -21,7 +21,8 @@
     │   └── CountsDisagree      the fates do not add up to what was received
     └── TransientError          retried with backoff; the run resumes where it was
         ├── SourceUnavailable   408, 429, 5xx, a broken stream, a refused connection
-        └── StoreUnavailable    the database is away
+        ├── StoreUnavailable    the database is away
+        └── NotTold             a mail server, or a notifier, did not take what was to be told
 
 What is wrong with one profile is no exception: it is that profile's fate.
 
@@ -161,3 +162,7 @@ class SourceUnavailable(TransientError):
 
 class StoreUnavailable(TransientError):
     """The database does not answer."""
+
+
+class NotTold(TransientError):
+    """A mail server or a notifier did not take what was to be told. The run itself is untouched."""

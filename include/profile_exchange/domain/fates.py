@@ -22,6 +22,19 @@ class Fate(StrEnum):
     UNCHANGED = "unchanged"
 
 
+#: What each fate says to people, in the order of the sum.
+MEANINGS: dict[Fate, str] = {
+    Fate.SUPERSEDED: "another profile for the same one of ours was newer",
+    Fate.UNMATCHED: "is none of ours",
+    Fate.AMBIGUOUS: "could be several of ours",
+    Fate.WITHHELD: "no consent, or no visited channel",
+    Fate.REJECTED: "broke an expectation or a type; in quarantine",
+    Fate.CREATED: "new in our store",
+    Fate.MODIFIED: "changed in our store",
+    Fate.UNCHANGED: "was already so in our store",
+}
+
+
 class Step(StrEnum):
     """The steps of a run, in the order of the DAG."""
 

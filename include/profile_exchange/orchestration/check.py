@@ -19,6 +19,7 @@ def check(connection_id: str) -> dict[str, Any]:
     # Outside of a task Airflow's own model finds a connection, wherever it is kept.
     from airflow.models.connection import Connection as StoredConnection
 
+    from profile_exchange.orchestration.mail_server import missing_server
     from profile_exchange.orchestration.partner import partner_of
     from profile_exchange.orchestration.resolving import store_url_of
     from profile_exchange.pipeline.authenticate import changes_of_segments, look
@@ -41,6 +42,7 @@ def check(connection_id: str) -> dict[str, Any]:
         "new_segments": list(changes.new),
         "gone_segments": list(changes.gone),
         "missing": list(exposed.missing),
+        "mail": missing_server(connection.notifications, lookup),
         "error": None,
     }
 

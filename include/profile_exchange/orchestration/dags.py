@@ -12,6 +12,7 @@ from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.orchestration.expose_dag import add_exposure
 from profile_exchange.orchestration.import_dag import add_import, import_params, task_defaults
+from profile_exchange.orchestration.notify import add_notices, callbacks
 
 
 def configured_dags() -> Iterator[DAG]:
@@ -54,11 +55,14 @@ def build(connection: Connection) -> DAG:
         max_active_runs=1,
         default_args=task_defaults(),
         params=import_params() if connection.importing else {},
+        **callbacks(connection.notifications),
     )
     if connection.importing:
         add_import(dag, connection, connection.importing)
     if connection.expose:
         add_exposure(dag, connection)
+    if connection.notifications:
+        add_notices(dag, connection)
     return dag
 
 

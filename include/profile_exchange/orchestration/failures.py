@@ -35,6 +35,7 @@ def note_failure(context: Context) -> None:
     from profile_exchange.config import registry
     from profile_exchange.orchestration.resolving import store_url_of
     from profile_exchange.pipeline.runs import record_failure
+    from profile_exchange.tenants.postgres.exposure_checks import note_failed_check
 
     dag_run: Any = context["dag_run"]
     error = context.get("exception")
@@ -42,6 +43,8 @@ def note_failure(context: Context) -> None:
     message = str(error) if known else f"{type(error).__name__}; see the task's log."
     failure = f"{context['ti'].task_id}: {message}"
     connection = registry.connection(dag_run.dag_id)
-    record_failure(
-        store_url_of(connection), connection.id, dag_run.run_id, failure, datetime.now(UTC)
-    )
+    run = (store_url_of(connection), connection.id, dag_run.run_id, failure)
+    if connection.importing:
+        record_failure(*run, now=datetime.now(UTC), started_at=dag_run.start_date)
+    elif not known:  # the checks of what is exposed note what they know themselves
+        note_failed_check(*run, now=datetime.now(UTC))

@@ -33,7 +33,7 @@ def partner_of(
 def credentials_for(connection: Connection, lookup: Lookup) -> TenantCredentials:
     """Key and secret that the import goal names. Raises `WrongHost` if they are for another."""
     name = import_goal(connection).credentials
-    stored = _found(name, lookup)
+    stored = find_connection(name, lookup)
     if stored is None:
         raise ConfigurationError(
             f"Connection {connection.id} names the Airflow connection {name}, which does not "
@@ -59,7 +59,8 @@ def credentials_in(stored: Any, called: str) -> TenantCredentials:
     )
 
 
-def _found(name: str, lookup: Lookup) -> Any:
+def find_connection(name: str, lookup: Lookup) -> Any:
+    """The Airflow connection of an id, or None if there is none."""
     try:
         return lookup(name)
     except AirflowNotFoundException:

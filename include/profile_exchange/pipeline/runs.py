@@ -143,17 +143,40 @@ def _close_others(
 
 
 def record_failure(
-    store_url: str, connection_id: str, run_id: str, failure: str, now: datetime
+    store_url: str,
+    connection_id: str,
+    run_id: str,
+    failure: str,
+    now: datetime,
+    *,
+    started_at: datetime | None = None,
 ) -> None:
-    """Note that a run failed and why; what it staged stays until the next run starts."""
+    """Note that a run failed and why; what it staged stays until the next run starts.
+
+    A run that failed before it was opened is noted as well, without a plan.
+    """
     failed = (
         update(tables.run)
         .where(tables.run.c.connection == connection_id, tables.run.c.run_id == run_id)
         .where(tables.run.c.state == RUNNING)
         .values(state=FAILED, finished_at=now, failure=failure)
     )
+    known = select(tables.run.c.seq).where(
+        tables.run.c.connection == connection_id, tables.run.c.run_id == run_id
+    )
+    never_opened = insert(tables.run).values(
+        connection=connection_id,
+        run_id=run_id,
+        state=FAILED,
+        started_at=started_at or now,
+        finished_at=now,
+        failure=failure,
+    )
     with store_errors(store_url), engine_for(store_url).begin() as database:
-        database.execute(failed)
+        if database.execute(known.limit(1)).first() is None:
+            database.execute(never_opened)
+        else:
+            database.execute(failed)
 
 
 def _staging_exists() -> ColumnElement[bool]:
@@ -222,7 +245,7 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
     query = query.order_by(tables.run.c.seq.desc()).limit(1)
     with store_errors(store_url), engine_for(store_url).connect() as database:
         found = database.execute(query).one_or_none()
-    if found is None:
+    if found is None or not found.plan:
         raise FatalError(
             f"Run {run_id} of {connection.id} is not known to the profile store: "
             "clear its task authenticate, or trigger a new run."

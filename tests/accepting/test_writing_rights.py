@@ -57,6 +57,7 @@ def test_it_changes_properties_and_neither_consent_nor_whose_a_profile_is() -> N
     assert RIGHTS.delete == ()
     assert {table.name for table in RIGHTS.read} == {
         *("profile", "profile_identifier", "profile_property", "segment", "objective", "claim"),
+        *("run", "exposure_check"),
     }
     assert {table.name for table in RIGHTS.append} == {
         *("profile", "profile_identifier", "profile_property", "claim", "submission"),

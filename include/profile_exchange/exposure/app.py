@@ -21,7 +21,15 @@ from profile_exchange import __version__
 from profile_exchange.config.settings import Settings
 from profile_exchange.config.settings import settings as installed_settings
 from profile_exchange.domain.errors import ExchangeError, StoreUnavailable
-from profile_exchange.exposure import listings, oauth, profile_routes, profiles, writes
+from profile_exchange.exposure import (
+    connections,
+    listings,
+    oauth,
+    profile_routes,
+    profiles,
+    properties,
+    writes,
+)
 from profile_exchange.exposure.access_log import AccessLog
 from profile_exchange.exposure.bearing import Bearing
 from profile_exchange.exposure.origins import Resolve, addresses_of
@@ -73,7 +81,7 @@ def create_app(
 def _routes() -> APIRouter:
     routes = APIRouter()
     routes.add_api_route("/healthz", healthy, include_in_schema=False)
-    for module in (oauth, listings, profiles, profile_routes, writes):
+    for module in (oauth, listings, properties, profiles, profile_routes, writes, connections):
         routes.include_router(module.router, prefix=PREFIX)
     return routes
 

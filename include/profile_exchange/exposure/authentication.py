@@ -60,6 +60,19 @@ class Bearer:
         goal = self.connection.accept if Scope.WRITE in self.scopes else None
         return Acceptance(self.tenant, self.connection, goal, self.client_id) if goal else None
 
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Every profile property whose definition the bearer may see."""
+        grant, acceptance = self.grant(), self.acceptance()
+        readable = grant.goal.readable if grant else ()
+        return tuple(dict.fromkeys([*readable, *(acceptance.goal.described if acceptance else ())]))
+
+    @property
+    def linkable(self) -> frozenset[str]:
+        """The unique identifiers on which the bearer may link or match profiles."""
+        goals = [right.goal for right in (self.grant(), self.acceptance()) if right]
+        return frozenset(name for goal in goals for name in goal.identifiers)
+
 
 async def bearer(request: Request, service: Serving, tenant: Hosted, database: Store) -> Bearer:
     """Whose token a request comes with. Refuses a request without a good token."""

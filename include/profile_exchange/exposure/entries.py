@@ -137,6 +137,8 @@ class EntryResult(_Sent):
 
 
 _BODY = TypeAdapter(list[SentEntry])
+#: The body as a JSON Schema.
+BODY_SCHEMA = _BODY.json_schema(by_alias=True)
 _RESULTS = TypeAdapter(list[EntryResult])
 
 

@@ -1,4 +1,4 @@
-"""``/segments``, ``/profileProperties`` and ``/objectives``: what is exposed, and only that."""
+"""``/segments`` and ``/objectives``: what is exposed, and only that."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 
 from profile_exchange.domain.errors import InvalidRefinement
-from profile_exchange.domain.properties import FilterType
 from profile_exchange.domain.refinement import Refinement
 from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions
-from profile_exchange.exposure.authentication import Granted
+from profile_exchange.exposure.authentication import Borne, Granted
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.page_query import segment_counts_statement
 from profile_exchange.exposure.service import Serving, Store
@@ -24,8 +23,6 @@ from profile_exchange.exposure.stores import Database
 from profile_exchange.exposure.wire import (
     ObjectiveResponse,
     ObjectivesResponse,
-    ProfilePropertiesResponse,
-    ProfilePropertyResponse,
     SegmentResponse,
     SegmentsResponse,
 )
@@ -55,11 +52,15 @@ class Paging:
 
     def envelope(self, items: Sequence[Any]) -> dict[str, int]:
         """What a listing says about itself."""
+        return self.envelope_of(len(items))
+
+    def envelope_of(self, total: int) -> dict[str, int]:
+        """What a listing of so many items says about itself."""
         return {
             "items_per_page": self.count,
             "start_index": self.start,
-            "total_pages": pages(len(items), self.count),
-            "total_results": len(items),
+            "total_pages": pages(total, self.count),
+            "total_results": total,
         }
 
 
@@ -105,44 +106,13 @@ async def exposed_segments(
     )
 
 
-@router.get("/profileProperties", tags=["Properties"], response_model_exclude_none=True)
-async def exposed_properties(
-    request: Request,
-    *,
-    database: Store,
-    grant: Granted,
-    paged: Paged,
-    filter_types: Annotated[list[FilterType] | None, Query(alias="filterType")] = None,
-    filter_value: Annotated[str, Query(alias="filterValue")] = "",
-    group_types: Annotated[list[str] | None, Query(alias="groupTypeId")] = None,
-) -> ProfilePropertiesResponse:
-    """The exposed profile properties, unique identifiers among them. There are no groups."""
-    known = await definitions.properties(database, grant.goal.readable)
-    found = [
-        each
-        for each in known
-        if not group_types
-        and (not filter_types or each[0].filter_type in filter_types)
-        and filter_value.lower() in each[0].name.lower()
-    ]
-    shown = paged.page(found)
-    request.state.count = len(shown)
-    return ProfilePropertiesResponse(
-        **paged.envelope(found),
-        profile_properties=tuple(
-            ProfilePropertyResponse.of(each, dates, linkable=each.id in grant.goal.identifiers)
-            for each, dates in shown
-        ),
-    )
-
-
 @router.get("/objectives", tags=["Objectives"], response_model_exclude_none=True)
 async def exposed_objectives(
-    request: Request, database: Store, grant: Granted, paged: Paged
+    request: Request, database: Store, bearer: Borne, paged: Paged
 ) -> ObjectivesResponse:
-    """The objectives whose consent decides which profiles are exposed."""
+    """The objectives whose consent decides which profiles are exposed, and may be written."""
     known = await definitions.objectives(database)
-    found = [known[name] for name in sorted(grant.objectives) if name in known]
+    found = [known[name] for name in sorted(bearer.connection.objectives) if name in known]
     shown = paged.page(found)
     request.state.count = len(shown)
     return ObjectivesResponse(

@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
+from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.domain.tenant import Objective, Segment
 from profile_exchange.exposure.definitions import Dates
+from profile_exchange.exposure.runs import PartnersRun, RunState
 
 
 def _utc(time: datetime) -> str:
@@ -178,3 +180,69 @@ class ProfileResponse(_Wire):
     refused_objectives: tuple[str, ...]
     properties: tuple[PropertyValues, ...]
     segments: tuple[SegmentMembership, ...] | None = None
+
+
+class GoalStatistic(_Wire):
+    """How many goals of a run: of those that went well, that failed, or of all."""
+
+    id: str
+    values: tuple[str, ...]
+
+
+class RunResponse(_Wire):
+    """A run of the connection."""
+
+    run_id: str
+    run_count: int
+    state: RunState
+    start_date: Time
+    end_date: Time | None = None
+    goal_statistics: tuple[GoalStatistic, ...]
+
+    @classmethod
+    def of(cls, run: PartnersRun) -> RunResponse:
+        """A run as it goes out."""
+        return cls(
+            run_id=run.run_id,
+            run_count=run.number,
+            state=run.state,
+            start_date=run.started_at,
+            end_date=run.finished_at,
+            goal_statistics=tuple(
+                GoalStatistic(id=name, values=(str(number),))
+                for name, number in run.statistics().items()
+            ),
+        )
+
+
+class RunsResponse(_Listing):
+    """One page of runs, the newest first."""
+
+    runs: tuple[RunResponse, ...]
+
+
+class ConnectionResponse(_Wire):
+    """The connection that the credentials are for."""
+
+    id: str
+    name: str
+    is_enabled: bool = True
+    schedule_mode: str = "SCHEDULED"
+    tags: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    last_run: RunResponse | None = None
+
+    @classmethod
+    def of(cls, connection: Connection, last: PartnersRun | None) -> ConnectionResponse:
+        """A connection as it goes out, without what is our own affair."""
+        return cls(
+            id=connection.id,
+            name=connection.title,
+            last_run=RunResponse.of(last) if last else None,
+        )
+
+
+class ConnectionsResponse(_Listing):
+    """One page of connections: there is one."""
+
+    connections: tuple[ConnectionResponse, ...]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Query
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from profile_exchange.exposure.authentication import Writing
+from profile_exchange.exposure.bodies import body_of, json_body
 from profile_exchange.exposure.entries import (
+    BODY_SCHEMA,
     MAX_ENTRIES,
     EntryResult,
-    SentEntry,
     read_entries,
     written_results,
 )
@@ -29,28 +29,15 @@ from profile_exchange.exposure.service import Serving
 from profile_exchange.tenants.postgres.accepting.accept import Submission, accept
 
 MAX_BODY = 10 * 1024 * 1024
-#: Seconds in which a body has to be here.
-BODY_SECONDS = 60.0
 TOO_MANY = 413
 
 router = APIRouter(tags=["Profiles"])
-
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "array", "items": SentEntry.model_json_schema(by_alias=True)}
-            }
-        },
-    }
-}
 
 
 @router.put(
     "/profiles",
     response_model=list[EntryResult],
-    openapi_extra=_BODY,
+    openapi_extra=json_body(BODY_SCHEMA),
 )
 async def write_profiles(
     request: Request,
@@ -88,20 +75,3 @@ def _objectives(acceptance: Acceptance, listed: str) -> list[str]:
     if not set(names) <= set(acceptance.connection.objectives):
         raise invalid_request("An objective that is named is not exposed.")
     return names
-
-
-async def body_of(request: Request, most: int) -> bytes:
-    """A request's body of JSON. Refuses one that is too large, or takes too long to come."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise invalid_request("The body must be application/json.")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise invalid_request(f"The body has at most {most} bytes.")
-    except (TimeoutError, ClientDisconnect):
-        raise invalid_request("The body did not come to its end.") from None
-    return bytes(body)

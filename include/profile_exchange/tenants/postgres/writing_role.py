@@ -26,6 +26,12 @@ RIGHTS = Rights(
         tables.segment: columns_of(tables.segment),
         tables.objective: columns_of(tables.objective),
         tables.claim: columns_of(tables.claim),
+        # That a partner's connection ran, and how it ended: no count.
+        tables.run: (
+            *("seq", "connection", "run_id", "state"),
+            *("started_at", "finished_at", "preview"),
+        ),
+        tables.exposure_check: ("connection", "run_id", "at", "failure"),
     },
     append={
         tables.profile: columns_of(tables.profile),

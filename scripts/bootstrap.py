@@ -33,7 +33,14 @@ NOT_COMPILED = re.compile(
     r"|/site-packages/(pip|setuptools|pkg_resources|mypyc?|celery|flower|kombu|billiard|redis"
     r"|amqp|vine|grpc|google|dns|openpyxl|prompt_toolkit|hypothesis|_pytest|pytest|hatchling"
     r"|prometheus_client|sqlparse|cffi|pycparser|aiosqlite|wcwidth|websockets|numpy/distutils"
-    r"|scipy/(signal|io|cluster|odr|datasets|fftpack)|airflow/providers/(fab|celery))(/|$)"
+    r"|scipy/(signal|io|cluster|odr|datasets|fftpack|differentiate|_lib/(cobyqa|pyprima))"
+    r"|airflow/providers/(fab|celery|common/sql)|flask_\w+|wtforms|babel|apispec|limits|cachelib"
+    r"|sqlalchemy_utils|sqlalchemy/dialects/(oracle|mssql)|markdown_it|linkify_it|more_itertools"
+    r"|tomlkit|natsort|jmespath|humanize|fasteners|et_xmlfile|click_repl|fastapi_cli|rich_toolkit"
+    r"|narwhals/_(pandas_like|arrow|polars|dask|spark_like|duckdb|ibis|sql)|pyarrow/parquet"
+    r"|opentelemetry/(exporter|proto|sdk/(metrics|_logs))|libcst/(_parser/conversions|codegen)"
+    r"|werkzeug/(debug|middleware)|upath/implementations|packaging/licenses|trove_classifiers"
+    r"|great_expectations/(self_check|core/expectation_diagnostics))(/|$)"
 )
 
 

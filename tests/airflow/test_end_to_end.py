@@ -39,15 +39,23 @@ CONNECTION = "taylor-times"
 PROFILES = 3000
 #: Small pages, so that there is a middle of a pull to break.
 PAGE_SIZE = 20
+#: A DAG of somebody else's, who wants to know of new profiles.
+AFTER_AN_IMPORT = """
+from airflow.sdk import DAG, Asset, task
+
+with DAG("after_an_import", schedule=Asset("x-profile-exchange://harbor-goods/profiles")):
+    task(task_id="look")(lambda: None)()
+"""
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project's own DAGs and plugins with a copy of its configuration to break."""
+    """A copy of the project's DAGs and plugins, one DAG more, and a configuration to break."""
     folder = tmp_path_factory.mktemp("configuration")
-    for name in ("connections", "tenants"):
-        shutil.copytree(PROJECT_ROOT / "include" / name, folder / name)
-    return Project(connections=folder / "connections", tenants=folder / "tenants")
+    for name in ("include/connections", "include/tenants", "dags", "plugins"):
+        shutil.copytree(PROJECT_ROOT / name, folder / Path(name).name)
+    (folder / "dags" / "after_an_import.py").write_text(AFTER_AN_IMPORT)
+    return Project(folder, connections=folder / "connections", tenants=folder / "tenants")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +74,7 @@ def installation(
         patch.setenv("EXCHANGE_RETRY_SECONDS", "1")
         with Installation(state, project, fill=fill) as running:
             running.wait_for_dag(CONNECTION)
-            for dag_id in (CONNECTION, "harbor-goods"):
+            for dag_id in (CONNECTION, "harbor-goods", "after_an_import"):
                 running.switch_on(dag_id)
             yield running
 
@@ -160,6 +168,31 @@ def test_the_runs_note_says_the_counts(installation: Installation, imported: Run
     assert f"modified {row['modified']}" in note
 
 
+def test_a_finished_import_starts_a_dag_that_is_scheduled_on_the_store(
+    installation: Installation, imported: RunState
+) -> None:
+    row = recorded(installation, imported.run_id)
+    [event] = stored_events(installation, imported.run_id)
+    assert event["uri"] == "x-profile-exchange://harbor-goods/profiles"
+    counts = {fate.value: row[fate.value] for fate in Fate}
+    told = {"connection": CONNECTION, "run_id": imported.run_id}
+    assert event["extra"] == {**told, "counts": {"received": row["received"], **counts}}
+    installation.supervisor.wait_until(
+        lambda: bool(airflow(installation, "GET", "/dags/after_an_import/dagRuns")["dag_runs"]),
+        "The DAG that is scheduled on the profile store did not run",
+        60,
+    )
+
+
+def stored_events(installation: Installation, run_id: str) -> list[dict[str, Any]]:
+    """The asset events that a run has told."""
+    asked = {"source_dag_id": CONNECTION, "source_run_id": run_id}
+    found: list[dict[str, Any]] = airflow(installation, "GET", "/assets/events", params=asked)[
+        "asset_events"
+    ]
+    return found
+
+
 def test_a_second_import_of_unchanged_data_writes_nothing(
     installation: Installation, imported: RunState
 ) -> None:
@@ -172,6 +205,7 @@ def test_a_second_import_of_unchanged_data_writes_nothing(
     first, second = (recorded(installation, run.run_id) for run in (imported, again))
     assert (second["modified"], second["unchanged"]) == (0, first["modified"] + first["unchanged"])
     assert second["unique_received"] == first["unique_received"]
+    assert stored_events(installation, again.run_id) == []
 
 
 def test_an_exposing_connection_has_a_run_of_its_own(installation: Installation) -> None:

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 
 from profile_exchange.config.settings import settings
 from profile_exchange.domain.connection import Approval, Connection, ImportGoal
+from profile_exchange.orchestration.assets import written_by
 from profile_exchange.orchestration.failures import note_failure, told
 from profile_exchange.orchestration.notes import tell_note
 
@@ -58,7 +59,7 @@ def add_import(dag: DAG, connection: Connection, goal: ImportGoal) -> None:
         written = upsert.partial(connection_id=name).expand(package=admitted)
         if goal.approval:
             admitted >> _approve(name, goal.approval) >> written
-        written >> report(name)
+        written >> report.override(outlets=[written_by(name)])(name)
 
 
 def _approve(connection_id: str, approval: Approval) -> BaseOperator:
@@ -247,14 +248,18 @@ def upsert(connection_id: str, package: Reference) -> dict[str, int]:
 @told
 def report(connection_id: str) -> dict[str, Any]:
     """Write the run's counts, which must add up. The run's note says the same sentence."""
+    from profile_exchange.orchestration.announcing import announce
     from profile_exchange.orchestration.resolving import current_run
     from profile_exchange.pipeline import report as step
 
-    done = step.report(current_run(connection_id), datetime.now(UTC))
+    run = current_run(connection_id)
+    done = step.report(run, datetime.now(UTC))
     log.info("%s", done.sentence())
     for each in done.properties:
         log.info("%s", each.sentence())
-    tell_note(get_current_context(), done.sentence())
+    context = get_current_context()
+    tell_note(context, done.sentence())
+    announce(context, run, done)
     return {
         "counts": done.counts.as_dict(),
         "unique_received": done.unique_received,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import subprocess
@@ -64,6 +65,25 @@ def test_so_many_requests_of_a_connection_are_under_way_at_once_and_no_more() ->
     load.enter("another", START)
     leave[0]()
     load.enter("one", START)
+
+
+def test_each_worker_has_its_share_of_what_a_connection_may_ask() -> None:
+    workers = [Load.share(a_second=8, at_once=7, workers=4) for _ in range(4)]
+    at_once = 0
+    for load in workers:
+        for _ in range(7):
+            with contextlib.suppress(Refusal):
+                load.enter("one", START)
+                at_once += 1
+    assert at_once == 4
+
+
+def test_the_smallest_share_still_lets_somebody_in_after_a_while() -> None:
+    load = Load.share(a_second=0.2, at_once=4, workers=4)
+    load.enter("one", START)()
+    with pytest.raises(Refusal):
+        load.enter("one", START + timedelta(seconds=10))
+    load.enter("one", START + timedelta(seconds=20))
 
 
 def test_a_request_leaves_whatever_becomes_of_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import signal
@@ -22,9 +23,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from sqlalchemy import text
 
 from profile_exchange.cli.serve import serve
 from profile_exchange.domain.errors import ConfigurationError, ExchangeError
+from profile_exchange.store.database import engine_for
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, issue
 from tests.exposure.conftest import HOST, Installation
 
@@ -114,6 +117,112 @@ def test_several_workers_answer_side_by_side_and_stop_when_told(
     lines = [line for line in log.splitlines() if "exposure.access" in line]
     assert len(lines) == 1 + 8 * 7
     assert not any(told in log for told in (issued.secret, "cursor=", "count=3&"))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_page_under_way_is_finished_and_nobody_else_let_in(
+    installation: Installation, service: Service, workers: str
+) -> None:
+    address, process, reader = reading(installation, service, "--workers", workers)
+    with reader:
+        process.send_signal(signal.SIGTERM)
+        refused = until_refused(address)
+        body = rest(reader)
+    _, log = process.communicate(timeout=PATIENCE)
+    assert refused
+    assert len(json.loads(body)["profiles"]) == MANY
+    assert process.returncode == 0, log
+
+
+def test_a_reader_who_takes_nothing_is_waited_for_so_long_and_no_longer(
+    installation: Installation, service: Service
+) -> None:
+    _, process, reader = reading(installation, service, "--grace", "1")
+    with reader:
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=PATIENCE)
+    assert "timeout graceful shutdown exceeded" in log
+    assert process.returncode == 0
+
+
+MANY = 1000
+
+
+def reading(
+    installation: Installation, service: Service, *options: str
+) -> tuple[str, subprocess.Popen[str], socket.socket]:
+    """A service, and a reader of a page that is too large for the buffers on its way."""
+    fill(installation, MANY)
+    address, process = service(*options)
+    issued = issue(installation.store, "harbor-goods", now=dt.datetime.now(dt.UTC))
+    with httpx.Client(base_url=address, headers={"Host": HOST}, timeout=PATIENCE) as client:
+        token = token_for(client, issued)
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.settimeout(PATIENCE)
+    reader.connect(("127.0.0.1", int(address.rpartition(":")[2])))
+    path = f"/rest/v2/segments/everybody/profiles?count={MANY}"
+    head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    reader.sendall(head.encode())
+    assert reader.recv(12) == b"HTTP/1.1 200"
+    return address, process, reader
+
+
+def fill(installation: Installation, profiles: int) -> None:
+    """Profiles of three thousand letters each."""
+    statement = text(
+        "insert into tenant.profile (id, created_at, modified_at, properties)"
+        " select gen_random_uuid(), now(), now(), jsonb_build_object("
+        "'visitedchannel', '[\"web\"]'::jsonb, 'section', jsonb_build_array(repeat('x', 3000)))"
+        " from generate_series(1, :number)"
+    )
+    with engine_for(installation.store).begin() as database:
+        database.execute(statement, {"number": profiles})
+
+
+def until_refused(address: str) -> bool:
+    """Wait until whoever comes is refused; one who comes too early is answered."""
+    for _ in range(PATIENCE * 10):
+        try:
+            httpx.get(f"{address}/healthz", timeout=PATIENCE)
+        except httpx.ConnectError:
+            return True
+        except httpx.RemoteProtocolError:  # let in at the last moment, and not answered
+            continue
+    return False
+
+
+def rest(reader: socket.socket) -> bytes:
+    """The body of an answer whose first bytes have been read."""
+    with reader.makefile("rb") as file:
+        head = b"".join(iter(file.readline, b"\r\n")).decode()
+        length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+        assert length is not None
+        return file.read(int(length.group(1)))
+
+
+def test_the_limits_of_a_connection_are_those_of_all_workers_together(
+    installation: Installation, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_REQUESTS_PER_SECOND", "0.01")
+    monkeypatch.setenv("EXCHANGE_REQUESTS_AT_ONCE", "2")
+    address, _ = service("--workers", "2")
+    issued = issue(installation.store, "harbor-goods", now=dt.datetime.now(dt.UTC))
+    with httpx.Client(base_url=address, headers={"Host": HOST}, timeout=PATIENCE) as client:
+        headers = {"Host": HOST, "Authorization": f"Bearer {token_for(client, issued)}"}
+    alone = {"headers": {**headers, "Connection": "close"}, "timeout": PATIENCE}
+    answers = [httpx.get(f"{address}/rest/v2/objectives", **alone) for _ in range(30)]
+    let_in = [answer for answer in answers if answer.status_code == 200]
+    assert 1 <= len(let_in) <= 2
+
+
+def test_more_workers_than_requests_at_once_are_refused(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_WORKERS", "1")  # what it sets is taken back afterwards
+    monkeypatch.setenv("EXCHANGE_REQUESTS_AT_ONCE", "2")
+    with pytest.raises(ConfigurationError, match="3 workers cannot share"):
+        serve(port=0, workers=3)
 
 
 def follow(client: httpx.Client) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
+import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,6 +47,9 @@ def serve(
     ] = None,
     key: Annotated[Path | None, typer.Option(help="PEM file with its private key.")] = None,
     *,
+    grace: Annotated[
+        int, typer.Option(min=1, help="Seconds for answers under way when it is told to stop.")
+    ] = GRACE_SECONDS,
     behind_proxy: Annotated[
         bool,
         typer.Option(
@@ -57,7 +62,8 @@ def serve(
     """Serve the exposure API.
 
     One service answers for every hosted tenant; the Host header of a request chooses which.
-    Plain HTTP is served on loopback only, or behind a proxy that ends HTTPS.
+    Plain HTTP is served on loopback only, or behind a proxy that ends HTTPS. Told to stop, it
+    takes no new request, finishes those under way, and ends with exit code 0.
     """
     _refuse_plain_http(host, encrypted=certificate is not None or behind_proxy)
     encryption = _encryption(certificate, key)
@@ -66,7 +72,7 @@ def serve(
     where, bound_port = listening.getsockname()[:2]
     shown = f"[{where}]" if ":" in where else where
     typer.echo(f"The exposure API listens on {scheme}://{shown}:{bound_port}", err=True)
-    _run(_configuration(workers, encryption, behind_proxy=behind_proxy), listening)
+    _run(_configuration(workers, grace, encryption, behind_proxy=behind_proxy), listening)
 
 
 def _refuse_plain_http(host: str, *, encrypted: bool) -> None:
@@ -127,13 +133,11 @@ def _reason(error: OSError) -> str:
 
 
 def _configuration(
-    workers: int, encryption: dict[str, str], *, behind_proxy: bool
+    workers: int, grace: int, encryption: dict[str, str], *, behind_proxy: bool
 ) -> uvicorn.Config:
     import uvicorn
 
-    from profile_exchange.config.settings import settings
-
-    settings()  # A wrong variable is told here, once, instead of by every worker.
+    _share_limits(workers)
     return uvicorn.Config(
         APP,
         factory=True,
@@ -143,9 +147,26 @@ def _configuration(
         server_header=False,
         proxy_headers=behind_proxy,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=grace,
         **encryption,  # type: ignore[arg-type]
     )
+
+
+def _share_limits(workers: int) -> None:
+    """Tell the workers how many they are: the limits of a connection are the whole service's.
+
+    Raises `ConfigurationError` for a wrong setting, once, instead of by every worker.
+    """
+    from profile_exchange.config.settings import PREFIX, settings
+
+    os.environ[f"{PREFIX}WORKERS"] = str(workers)
+    settings.cache_clear()
+    at_once = settings().requests_at_once
+    if at_once < workers:
+        raise ConfigurationError(
+            f"{workers} workers cannot share {PREFIX}REQUESTS_AT_ONCE={at_once}: start at most "
+            f"{at_once} with --workers, or raise the limit."
+        )
 
 
 def _run(configuration: uvicorn.Config, listening: socket.socket) -> None:
@@ -153,7 +174,16 @@ def _run(configuration: uvicorn.Config, listening: socket.socket) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
+    class Workers(Multiprocess):
+        """Refuses who comes while the workers finish: the socket is theirs and this process's."""
+
+        def terminate_all(self) -> None:
+            listening.close()
+            super().terminate_all()
+
     if configuration.workers == 1:
+        # Having finished everything, uvicorn sends itself the signal that it was sent.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         uvicorn.Server(configuration).run(sockets=[listening])
     else:
-        Multiprocess(configuration, sockets=[listening]).run()
+        Workers(configuration, sockets=[listening]).run()

@@ -74,12 +74,17 @@ class Settings(BaseSettings):
     requests_per_second: float = Field(
         default=200.0,
         gt=0,
-        description="Requests a second that a worker of the exposure API answers a connection.",
+        description="Requests a second that a service of the exposure API answers a connection.",
     )
     requests_at_once: int = Field(
         default=32,
         ge=1,
-        description="Requests of one connection that a worker of the exposure API has under way.",
+        description="Requests of one connection that such a service has under way.",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        description="Workers that share these limits; `exchange serve --workers` sets it.",
     )
 
 

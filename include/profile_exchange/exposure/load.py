@@ -1,4 +1,8 @@
-"""How much one connection may ask of one worker: so many requests a second, so many at once."""
+"""How much one connection may ask: so many requests a second, so many at once.
+
+Workers know nothing of each other, so each has its share of what the service allows: together
+they never allow more. A reader that stays with one worker gets that worker's share.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +30,25 @@ class _Share:
 
 
 class Load:
-    """The requests of every connection. One for each worker."""
+    """The requests of every connection to one worker."""
+
+    @classmethod
+    def share(cls, a_second: float, at_once: int, workers: int) -> Load:
+        """What one of so many workers allows, of which there are no more than ``at_once``."""
+        return cls(a_second / workers, at_once // workers)
 
     def __init__(self, a_second: float, at_once: int) -> None:
         self._a_second = a_second
         self._at_once = at_once
+        # Less than one could never be saved up.
+        self._most = max(1.0, a_second * BURST_SECONDS)
         self._shares: dict[str, _Share] = {}
 
     def enter(self, connection_id: str, now: datetime) -> Leave:
         """Let a request in. Refuses one too many; whoever is let in has to leave."""
         share = self._shares.get(connection_id)
         if share is None:
-            share = self._shares[connection_id] = _Share(self._a_second * BURST_SECONDS, now)
+            share = self._shares[connection_id] = _Share(self._most, now)
         self._save(share, now)
         if share.under_way >= self._at_once:
             raise too_many(
@@ -55,7 +66,7 @@ class Load:
 
     def _save(self, share: _Share, now: datetime) -> None:
         elapsed = max(0.0, (now - share.counted_at).total_seconds())
-        share.saved = min(share.saved + elapsed * self._a_second, self._a_second * BURST_SECONDS)
+        share.saved = min(share.saved + elapsed * self._a_second, self._most)
         share.counted_at = now
 
     @staticmethod

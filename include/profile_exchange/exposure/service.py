@@ -44,7 +44,7 @@ class Service:
         return cls(
             Configured(settings.tenants_dir, settings.connections_dir),
             Stores(settings.secrets_dir),
-            Load(settings.requests_per_second, settings.requests_at_once),
+            Load.share(settings.requests_per_second, settings.requests_at_once, settings.workers),
             clock,
             Origins(resolve),
         )

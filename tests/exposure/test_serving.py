@@ -187,7 +187,7 @@ def until_refused(address: str) -> bool:
             httpx.get(f"{address}/healthz", timeout=PATIENCE)
         except httpx.ConnectError:
             return True
-        except httpx.RemoteProtocolError:  # let in at the last moment, and not answered
+        except httpx.TransportError:  # let in at the last moment, and not answered
             continue
     return False
 

@@ -58,7 +58,7 @@ notifications:
         to: {SECOND}
         from_email: {SENDER}
         subject: "told: {{{{ exchange.subject }}}}"
-        html_content: "{{{{ exchange.text }}}}"
+        html_content: "{{{{ exchange.html }}}}"
 """
 MAGPIES = f"""\
 title: Magpie <b>& Sons</b>
@@ -174,6 +174,15 @@ def test_an_exposing_connection_tells_and_other_notifiers_tell_the_same(
     for message in told.values():
         assert "May leave: subscribers " in text_of(message)
         assert "Unique profiles sent to Harbor Goods so far: " in text_of(message)
+
+
+def test_a_preview_is_told_as_what_would_be(installation: Installation, post: MailServer) -> None:
+    run_id = installation.api.trigger(IMPORTING, {"preview": True})
+    *_, state = installation.follow(IMPORTING, run_id)
+    assert (state.state, state_of(state, "report")) == ("success", "skipped")
+    (message,) = post.about(run_id)
+    assert message["Subject"] == "Taylor Times: a preview of the import"
+    assert "Profiles that would be" in text_of(message)
 
 
 def test_a_mail_server_that_takes_nothing_does_not_change_how_a_run_ended(

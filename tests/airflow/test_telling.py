@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import smtplib
+import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +86,21 @@ def test_a_server_that_refuses_is_asked_again_only_where_that_can_help(
     ) as told:
         mailed()
     assert "spam" not in str(told.value)
+
+
+def test_a_server_that_hangs_up_may_come_back(
+    stored: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang_up() -> None:
+        door.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        stored["port"] = door.getsockname()[1]
+        stored["extra"]["retry_limit"] = 0
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(stored))
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(NotTold, match="smtp_default does not answer"):
+            mailed()
 
 
 @pytest.mark.usefixtures("stored")

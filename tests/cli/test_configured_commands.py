@@ -105,6 +105,16 @@ def test_a_connection_is_shown_with_its_next_five_runs(configuration: Path) -> N
     assert [datetime.fromisoformat(slot).weekday() for slot in slots] == [0] * 5
 
 
+def test_a_connection_shows_whom_it_tells(configuration: Path) -> None:
+    file = configuration / "connections" / "taylor-times.yaml"
+    told = "notifications: {emails: [data@example.com], when: always, overdue_after: 2h}\n"
+    file.write_text(told + file.read_text())
+    shown = exchange("show", "taylor-times").stdout
+    assert "data@example.com of every run, and of one not over after 2:00:00" in shown
+    listed = json.loads(exchange("show", "taylor-times", "--json").stdout)["notifications"]
+    assert (listed["when"], listed["overdue_after"]) == ("always", "2:00:00")
+
+
 def test_a_connection_that_is_switched_off_has_no_next_run(configuration: Path) -> None:
     file = configuration / "connections" / "taylor-times.yaml"
     file.write_text("enabled: false\nschedule: {cron: '@daily'}\n" + file.read_text())

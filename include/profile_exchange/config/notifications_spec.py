@@ -27,7 +27,7 @@ class NotifierSpec(Spec):
     type: ImportPath
     """Its import path, such as airflow.providers.slack.notifications.slack.SlackNotifier."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Its arguments. In templates, exchange.subject and exchange.text say what happened."""
+    """Its arguments. In templates, exchange.subject, text, html and link say what happened."""
 
     def to_domain(self) -> ConfiguredNotifier:
         """The notifier without its YAML."""

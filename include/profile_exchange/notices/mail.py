@@ -41,6 +41,11 @@ def text_of(outcome: Outcome, airflow_url: str) -> str:
     return _environment().get_template("outcome.txt").render(_told(outcome, airflow_url))
 
 
+def html_of(outcome: Outcome, airflow_url: str) -> str:
+    """The outcome as an HTML page."""
+    return _environment().get_template("outcome.html").render(_told(outcome, airflow_url))
+
+
 def mail(outcome: Outcome, airflow_url: str, *, sender: str, to: Sequence[str]) -> EmailMessage:
     """The mail about a run's outcome.
 
@@ -56,8 +61,7 @@ def mail(outcome: Outcome, airflow_url: str, *, sender: str, to: Sequence[str]) 
     # Asks out-of-office replies to stay away (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text_of(outcome, airflow_url))
-    page = _environment().get_template("outcome.html").render(_told(outcome, airflow_url))
-    message.add_alternative(page, subtype="html")
+    message.add_alternative(html_of(outcome, airflow_url), subtype="html")
     return message
 
 

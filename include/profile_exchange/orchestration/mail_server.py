@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from airflow.sdk import Connection as AirflowConnection
+from airflow.sdk.exceptions import AirflowException
 
 from profile_exchange.domain.errors import ConfigurationError, NotTold
 from profile_exchange.domain.notifications import Notifications
@@ -67,7 +68,7 @@ def _told(name: str) -> Iterator[None]:
         raise _refused(name, max(code for code, _ in error.recipients.values())) from None
     except smtplib.SMTPResponseException as error:
         raise _refused(name, error.smtp_code) from None
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, AirflowException) as error:
         raise NotTold(
             f"The mail server of the Airflow connection {name} does not answer "
             f"({type(error).__name__}): start it, or correct host, port, Disable TLS and "

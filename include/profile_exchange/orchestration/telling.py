@@ -13,7 +13,7 @@ from airflow.configuration import conf
 
 from profile_exchange.domain.errors import ExchangeError, TransientError
 from profile_exchange.domain.notifications import ConfiguredNotifier, Notice, Notifications
-from profile_exchange.notices.mail import links, mail, text_of
+from profile_exchange.notices.mail import html_of, links, mail, text_of
 from profile_exchange.notices.once import Telling, once
 from profile_exchange.notices.outcome import Ending, Outcome
 from profile_exchange.notices.words import headline
@@ -81,6 +81,7 @@ def _use(configured: ConfiguredNotifier, outcome: Outcome, context: Any, airflow
     told = {
         "subject": headline(outcome),
         "text": text_of(outcome, airflow_url),
+        "html": html_of(outcome, airflow_url),
         "ending": outcome.ending.value,
         "link": link.address if link else "",
     }

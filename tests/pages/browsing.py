@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
@@ -52,9 +53,9 @@ def log_in(page: Page, address: str, user: str, password: str) -> None:
     page.wait_for_url(lambda url: "/auth/login" not in url)
 
 
-def picture(page: Page, name: str) -> Path:
+def picture(page: Page, name: str, **options: Any) -> Path:
     """Leave a screenshot of what the page shows."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}.png"
-    page.screenshot(path=path)
+    page.screenshot(path=path, **options)
     return path

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
+from sqlalchemy import delete
 
 from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.orchestration.pages.registration import PREFIX
@@ -95,6 +96,16 @@ def settings_of(database_url: str, home: Path) -> Mapping[str, str]:
     }
 
 
+def _forget_the_past() -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        for table in (DagRun, Log):
+            session.execute(delete(table))
+
+
 @contextmanager
 def serving(database_url: str, home: Path) -> Iterator[Serving]:
     """Airflow's API server over a database, for as long as the context lasts."""
@@ -116,5 +127,6 @@ def serving(database_url: str, home: Path) -> Iterator[Serving]:
             patch.setenv(f"AIRFLOW__{name}", value)
         start_afresh()
         initdb()
+        _forget_the_past()
         yield Serving(airflow_app())
     start_afresh()

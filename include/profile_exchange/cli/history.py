@@ -28,7 +28,7 @@ def history(
     Reads what is on record in the tenant's own store; Airflow need not run, and a connection
     whose file is gone keeps its history.
     """
-    from profile_exchange.cli.remembered import remembered
+    from profile_exchange.tenants.postgres.remembered import remembered
     from profile_exchange.tenants.postgres.run_history import data_exchange
     from profile_exchange.tenants.postgres.run_history import history as past_runs
 

@@ -15,10 +15,14 @@ from profile_exchange.domain.errors import ExchangeError
 
 
 def check(connection_id: str) -> dict[str, Any]:
-    """Whether we are let in, what is exposed to us, and what the import goal misses."""
+    """Whether we are let in, what is exposed to us, and what the import goal misses.
+
+    What came of it is kept, for the pages. Raises the error that says why we are not let in.
+    """
     # Outside of a task Airflow's own model finds a connection, wherever it is kept.
     from airflow.models.connection import Connection as StoredConnection
 
+    from profile_exchange.orchestration.checking import found_of, noting
     from profile_exchange.orchestration.mail_server import missing_server
     from profile_exchange.orchestration.partner import partner_of
     from profile_exchange.orchestration.resolving import store_url_of
@@ -26,22 +30,17 @@ def check(connection_id: str) -> dict[str, Any]:
 
     connection = registry.connection(connection_id)
     lookup = StoredConnection.get_connection_from_secrets
-    with partner_of(connection, lookup) as source:
+    url = store_url_of(connection)
+    with noting(url, connection) as let_in, partner_of(connection, lookup) as source:
         exposed = look(source, connection)
-    changes = changes_of_segments(store_url_of(connection), connection, exposed)
+        let_in(exposed)
+    changes = changes_of_segments(url, connection, exposed)
     return {
         "authenticated": True,
         "host": connection.partner.host,
-        "segments": [
-            {"id": s.id, "name": s.name, "profiles": s.profiles} for s in exposed.segments
-        ],
-        "properties": [
-            {"id": p.id, "name": p.name, "type": p.filter_type} for p in exposed.properties
-        ],
-        "identifiers": [p.id for p in exposed.identifiers],
+        **found_of(exposed).as_json(),
         "new_segments": list(changes.new),
         "gone_segments": list(changes.gone),
-        "missing": list(exposed.missing),
         "mail": missing_server(connection.notifications, lookup),
         "error": None,
     }

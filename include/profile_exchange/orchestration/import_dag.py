@@ -87,6 +87,7 @@ def authenticate(connection_id: str) -> list[Reference]:
     """Check credentials, host and grant; open the run. Returns what is to be pulled."""
     from profile_exchange.config import registry
     from profile_exchange.domain.errors import ConfigurationError
+    from profile_exchange.orchestration.checking import noting
     from profile_exchange.orchestration.partner import partner_of
     from profile_exchange.orchestration.resolving import (
         current_run_id,
@@ -103,16 +104,18 @@ def authenticate(connection_id: str) -> list[Reference]:
             f"Connection {connection_id} is switched off: set enabled: true in its file."
         )
     skip_if_missed(connection)
-    with partner_of(connection) as source:
+    url = store_url_of(connection)
+    with noting(url, connection) as let_in, partner_of(connection) as source:
         run = step.authenticate(
             source,
             connection,
-            store_url_of(connection),
+            url,
             run_id=current_run_id(),
             now=datetime.now(UTC),
             profiles_per_part=settings().profiles_per_part,
             max_parts=settings().max_parts,
             preview=is_preview(),
+            let_in=let_in,
         )
     requests = requests_for(run, run.plan.segments)
     log.info("Segments %s, in %d parts", ", ".join(run.plan.segments), len(requests))

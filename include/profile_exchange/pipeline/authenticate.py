@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -92,9 +92,14 @@ def authenticate(
     profiles_per_part: int,
     max_parts: int,
     preview: bool = False,
+    let_in: Callable[[Exposed], None] = lambda _: None,
 ) -> Run:
-    """Open a run with its plan. Raises `NoLongerExposed` or `TargetRefused` before any pull."""
+    """Open a run with its plan. Raises `NoLongerExposed` or `TargetRefused` before any pull.
+
+    ``let_in`` is told what is exposed, as soon as the other tenant has let us in.
+    """
     exposed = look(source, connection)
+    let_in(exposed)
     if exposed.missing:
         raise NoLongerExposed(
             f"{connection.partner.name} no longer exposes {', '.join(exposed.missing)} to "

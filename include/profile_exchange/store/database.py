@@ -66,6 +66,13 @@ def engine_for(url: str) -> Engine:
     )
 
 
+def bounded(url: str, seconds: float) -> str:
+    """The same database, where no statement may take longer: for what a person waits for."""
+    limit = f"-c statement_timeout={int(seconds * 1000)}"
+    limited = parse_url(url).update_query_dict({"options": limit})
+    return limited.render_as_string(hide_password=False)
+
+
 @contextmanager
 def store_errors(url: str) -> Iterator[None]:
     """Turn database errors into ours: `StoreUnavailable` when it is away, else `StoreRefused`.

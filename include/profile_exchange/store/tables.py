@@ -79,6 +79,7 @@ run = Table(
     Column("decided_by", Text, nullable=False, server_default=""),
     Column("decided_at", TIMESTAMP),
     Index("run_connection_run_id", "connection", "run_id"),
+    Index("run_connection_seq", "connection", "seq"),
     schema="exchange",
 )
 
@@ -339,8 +340,21 @@ submission = Table(
     schema="exchange",
 )
 
-#: What each run of an exposing connection's DAG found: how many profiles may leave, by segment.
-#: ``exposed`` is null when the run failed before it could count.
+#: What came of asking the other tenant last (`domain.checks`): whether it let us in, else why not.
+#: ``found`` is what it exposed when it last let us in.
+last_check = Table(
+    "last_check",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("at", TIMESTAMP, nullable=False),
+    Column("authenticated", Boolean, nullable=False),
+    Column("failure", Text, nullable=False, server_default=""),
+    Column("found", JSONB),
+    schema="exchange",
+)
+
+#: What each run of an exposing connection's DAG found: how many profiles may leave, by segment,
+#: and how many different ones have left so far. Both are null when it failed before it could count.
 exposure_check = Table(
     "exposure_check",
     metadata,
@@ -348,6 +362,7 @@ exposure_check = Table(
     Column("run_id", Text, primary_key=True),
     Column("at", TIMESTAMP, nullable=False),
     Column("exposed", JSONB),
+    Column("unique_sent", BigInteger),
     Column("failure", Text, nullable=False, server_default=""),
     Index("exposure_check_connection_at", "connection", "at"),
     schema="exchange",

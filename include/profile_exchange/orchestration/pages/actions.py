@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from airflow.api_fastapi.logging.decorators import action_logging
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.responses import RedirectResponse
 
+from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.quarantine import REASONS
+from profile_exchange.orchestration.check import check
 from profile_exchange.orchestration.import_dag import PREVIEW
-from profile_exchange.orchestration.pages.access import RUNNING, SWITCHING
+from profile_exchange.orchestration.pages.access import ANSWERING, RUNNING, SWITCHING
 from profile_exchange.orchestration.pages.acting import AsCaller
+from profile_exchange.orchestration.pages.configured import configuration, store_url
 from profile_exchange.orchestration.pages.rendering import addresses
+from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay
 
-SEE_OTHER = 303
+log = logging.getLogger(__name__)
+
+SEE_OTHER, BAD_REQUEST, NOT_FOUND, TOO_MANY = 303, 400, 404, 429
+#: Checks that may be under way: each keeps a thread of the API server while a partner answers.
+_asking = BoundedSemaphore(4)
 
 router = APIRouter(prefix="/connections/{dag_id}")
 
@@ -38,6 +54,54 @@ async def switch(
     """Switch the connection on or off."""
     await airflow.switch(dag_id, on=on)
     return back(request, dag_id, "on" if on else "off")
+
+
+@router.post("/answer", dependencies=[ANSWERING])
+async def answer(
+    request: Request,
+    dag_id: str,
+    airflow: AsCaller,
+    run_id: Annotated[str, Form()],
+    *,
+    approve: Annotated[bool, Form()],
+) -> RedirectResponse:
+    """Let a run that waits at the gate write, or not."""
+    option = ApprovalOperator.APPROVE if approve else ApprovalOperator.REJECT
+    await airflow.answer(dag_id, run_id, option)
+    return back(request, dag_id, "approve" if approve else "refuse")
+
+
+@router.post("/check", dependencies=[RUNNING, Depends(action_logging("profile_exchange_check"))])
+def check_now(request: Request, dag_id: str) -> RedirectResponse:
+    """Ask the other tenant whether it lets us in; the page says what came of it."""
+    if not _asking.acquire(blocking=False):
+        raise HTTPException(TOO_MANY, "Others are being checked: try again in a moment.")
+    try:
+        check(dag_id)
+    except ExchangeError as error:
+        log.info("%s", error)
+    finally:
+        _asking.release()
+    return back(request, dag_id, "check")
+
+
+@router.post("/replay", dependencies=[RUNNING, Depends(action_logging("profile_exchange_replay"))])
+def replay(
+    request: Request,
+    dag_id: str,
+    reason: Annotated[str, Form()] = "",
+    profile: Annotated[list[UUID] | None, Form()] = None,
+) -> RedirectResponse:
+    """Have the next run take profiles of the quarantine again: some, those of a reason, or all."""
+    found = configuration().connections.get(dag_id)
+    url = store_url(found.tenant) if found else None
+    if url is None:
+        raise HTTPException(NOT_FOUND, "There is no connection of this name.")
+    if reason and reason not in REASONS:
+        raise HTTPException(BAD_REQUEST, "No profile is rejected for that reason.")
+    wanted = Wanted(reason=Reason(reason) if reason else None, profile_ids=tuple(profile or ()))
+    ask_replay(url, dag_id, wanted, datetime.now(UTC))
+    return back(request, dag_id, "replay")
 
 
 def back(request: Request, connection_id: str, done: str) -> RedirectResponse:

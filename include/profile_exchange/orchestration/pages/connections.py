@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from datetime import UTC, datetime
+from typing import Annotated
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
-from profile_exchange.config import registry
+from profile_exchange.domain.connection import Connection
 from profile_exchange.orchestration.pages.access import Caller, may_edit, visible
+from profile_exchange.orchestration.pages.configured import configuration
+from profile_exchange.orchestration.pages.glances import glances
 from profile_exchange.orchestration.pages.rendering import page
 
 router = APIRouter()
 
 
 @router.get("/")
-def connections(request: Request, user: Caller) -> HTMLResponse:
-    """Every connection that the caller may see."""
-    configuration = registry.read_all()
-    shown = visible(user, configuration.connections)
-    rows = [each for key, each in configuration.connections.items() if key in shown]
-    return page(request, "connections.html", rows=rows, may_edit=may_edit(user))
+def connections(
+    request: Request,
+    user: Caller,
+    session: SessionDep,
+    label: Annotated[list[str] | None, Query()] = None,
+    *,
+    favorite: bool = False,
+) -> HTMLResponse:
+    """Every connection that the caller may see; only favorites, or those of labels, if asked."""
+    read = configuration()
+    allowed = visible(user, read.connections)
+    seen = [each for key, each in read.connections.items() if key in allowed]
+    wanted = frozenset(label or ())
+    chosen = [each for each in seen if _is_wanted(each, wanted, favorite=favorite)]
+    edits = may_edit(user)
+    return page(
+        request,
+        "connections.html",
+        rows=glances(session, read, chosen),
+        total=len(seen),
+        labels=sorted({name for each in seen for name in each.labels}),
+        wanted=wanted,
+        favorite=favorite,
+        edits=edits,
+        problems=read.problems if edits else (),
+        now=datetime.now(UTC),
+    )
+
+
+def _is_wanted(connection: Connection, labels: frozenset[str], *, favorite: bool) -> bool:
+    return labels <= set(connection.labels) and (connection.favorite or not favorite)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from profile_exchange.domain.connection import Connection
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -46,10 +48,21 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def goals(connection: Connection) -> str:
+    """What a connection does: ``imports``, ``imports and exposes``."""
+    named = {
+        "imports": connection.importing,
+        "exposes": connection.expose,
+        "accepts": connection.accept,
+    }
+    return " and ".join(name for name, goal in named.items() if goal)
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
     "moment": moment,
     "lasting": lasting,
     "ago": ago,
     "plural": plural,
+    "goals": goals,
 }

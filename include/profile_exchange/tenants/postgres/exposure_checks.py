@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import CredentialsEnding, ExchangeError
 from profile_exchange.store.database import engine_for, store_errors
-from profile_exchange.store.tables import exposure_check
+from profile_exchange.store.tables import exchanged_profile, exposure_check
 from profile_exchange.tenants.postgres.credentials import list_credentials
 from profile_exchange.tenants.postgres.granting import granted_profiles
 
@@ -25,13 +25,15 @@ NOTICE = timedelta(days=7)
 @dataclass(frozen=True, slots=True)
 class ExposureCheck:
     """What one run found. ``exposed`` is the profiles that may leave by segment, None if the
-    run failed before; ``before`` the same of the last run that counted, None if there is none."""
+    run failed before; ``before`` the same of the last run that counted, None if there is none.
+    ``unique_sent`` is how many different profiles had left by then."""
 
     run_id: str
     at: datetime
     exposed: Mapping[str, int] | None
     failure: str = ""
     before: Mapping[str, int] | None = None
+    unique_sent: int | None = None
 
     def sentence(self) -> str:
         """How many profiles may leave, and how many more or fewer than last time."""
@@ -61,8 +63,10 @@ def check_exposure(
         raise
     with store_errors(url), engine_for(url).begin() as database:
         before = _last_counted(database, connection.id, run_id)
-        _note(database, connection.id, run_id, {"at": now, "exposed": exposed, "failure": ""})
-    return ExposureCheck(run_id, now, exposed, before=before)
+        sent = _unique_sent(database, connection.id)
+        found = {"at": now, "exposed": exposed, "unique_sent": sent, "failure": ""}
+        _note(database, connection.id, run_id, found)
+    return ExposureCheck(run_id, now, exposed, before=before, unique_sent=sent)
 
 
 def check_credentials(url: str, connection: Connection, *, now: datetime) -> datetime | None:
@@ -109,6 +113,12 @@ def _note(database: Database, connection_id: str, run_id: str, found: dict[str, 
     database.execute(row.on_conflict_do_update(index_elements=["connection", "run_id"], set_=found))
 
 
+def _unique_sent(database: Database, connection_id: str) -> int:
+    ledger = exchanged_profile.c
+    query = select(func.count()).where(ledger.connection == connection_id)
+    return int(database.execute(query.where(ledger.direction == "sent")).scalar_one())
+
+
 def _last_counted(database: Database, connection_id: str, run_id: str) -> Mapping[str, int] | None:
     query = (
         select(exposure_check.c.exposed)
@@ -122,4 +132,5 @@ def _last_counted(database: Database, connection_id: str, run_id: str) -> Mappin
 
 
 def _check(row: Row[tuple[object, ...]]) -> ExposureCheck:
-    return ExposureCheck(row.run_id, row.at, row.exposed, row.failure)
+    sent = row.unique_sent
+    return ExposureCheck(row.run_id, row.at, row.exposed, row.failure, unique_sent=sent)

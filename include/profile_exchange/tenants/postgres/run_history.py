@@ -95,6 +95,21 @@ def trace_of(url: str, connection_id: str) -> Trace | None:
     return Trace(max(last), imported=imported_at is not None) if last else None
 
 
+def unique_over_time(
+    url: str, connection_id: str, limit: int = 200
+) -> Sequence[tuple[datetime, int]]:
+    """How many unique profiles had been received after each of the last reported runs, in time."""
+    reported = run.c.unique_received.is_not(None)
+    query = (
+        select(run.c.finished_at, run.c.unique_received)
+        .where(run.c.connection == connection_id, reported, ~run.c.preview)
+        .order_by(run.c.seq.desc())
+        .limit(limit)
+    )
+    with store_errors(url), engine_for(url).connect() as database:
+        return [(row.finished_at, row.unique_received) for row in database.execute(query)][::-1]
+
+
 def data_exchange(url: str, connection_id: str) -> DataExchange:
     """The connection's unique profiles in both directions."""
     ledger = exchanged_profile

@@ -119,6 +119,19 @@ def upgrade() -> None:
     op.create_index(
         "run_connection_run_id", "run", ["connection", "run_id"], unique=False, schema="exchange"
     )
+    op.create_index(
+        "run_connection_seq", "run", ["connection", "seq"], unique=False, schema="exchange"
+    )
+    op.create_table(
+        "last_check",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("authenticated", sa.Boolean(), nullable=False),
+        sa.Column("failure", sa.Text(), server_default="", nullable=False),
+        sa.Column("found", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.PrimaryKeyConstraint("connection"),
+        schema="exchange",
+    )
     op.create_table(
         "signing_key",
         sa.Column("purpose", sa.Text(), nullable=False),
@@ -372,6 +385,7 @@ def downgrade() -> None:
     op.drop_table("profile", schema="tenant")
     op.drop_table("objective", schema="tenant")
     op.drop_table("signing_key", schema="exchange")
+    op.drop_table("last_check", schema="exchange")
     op.drop_table("run", schema="exchange")
     op.drop_table("pen", schema="exchange")
     op.drop_table("exchanged_profile", schema="exchange")

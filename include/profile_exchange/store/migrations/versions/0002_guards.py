@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("exposed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("unique_sent", sa.BigInteger(), nullable=True),
         sa.Column("failure", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("connection", "run_id"),
         schema="exchange",

@@ -1,0 +1,163 @@
+"""What Airflow knows of our DAGs and their runs: one statement, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+#: A run that nothing more will happen in.
+ENDED = frozenset({"success", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowRun:
+    """One DAG run. ``trigger`` is who or what started it. Times are aware."""
+
+    run_id: str
+    state: str
+    queued_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    trigger: str
+    preview: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen in it."""
+        return self.state in ENDED
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """How long it took."""
+        return self.ended_at - self.started_at if self.ended_at and self.started_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowDag:
+    """What Airflow knows of a connection; ``next_at`` is when it runs by itself."""
+
+    on: bool
+    stale: bool
+    next_at: datetime | None
+    last: AirflowRun | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepTiming:
+    """One step of a run: its task's state, how many mapped ones it has, and when they ran."""
+
+    step: str
+    state: str
+    tasks: int
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """From the start of the first to the end of the last."""
+        return self.ended_at - self.started_at if self.ended_at and self.started_at else None
+
+
+def known_dags(session: Session, dag_ids: Collection[str]) -> Mapping[str, AirflowDag]:
+    """What Airflow knows of some connections, by id, with the newest run of each."""
+    newest = (
+        select(func.max(DagRun.id).label("id"))
+        .where(DagRun.dag_id.in_(dag_ids))
+        .group_by(DagRun.dag_id)
+        .subquery()
+    )
+    last = select(*_columns()).join(newest, newest.c.id == DagRun.id).subquery()
+    query = (
+        select(
+            DagModel.dag_id.label("known_id"),
+            DagModel.is_paused,
+            DagModel.is_stale,
+            DagModel.next_dagrun_create_after,
+            last,
+        )
+        .outerjoin(last, last.c.dag_id == DagModel.dag_id)
+        .where(DagModel.dag_id.in_(dag_ids))
+    )
+    return {row.known_id: _dag(row) for row in session.execute(query)}
+
+
+def _columns() -> tuple[Any, ...]:
+    return (
+        DagRun.dag_id,
+        DagRun.run_id,
+        DagRun._state.label("state"),
+        DagRun.queued_at,
+        DagRun.start_date,
+        DagRun.end_date,
+        DagRun.run_type,
+        DagRun.triggering_user_name,
+        DagRun.conf,
+    )
+
+
+def _dag(row: Row[Any]) -> AirflowDag:
+    on = not row.is_paused
+    return AirflowDag(
+        on=on,
+        stale=row.is_stale,
+        next_at=row.next_dagrun_create_after if on else None,
+        last=_run(row) if row.run_id else None,
+    )
+
+
+def _run(row: Row[Any]) -> AirflowRun:
+    by = f" by {row.triggering_user_name}" if row.triggering_user_name else ""
+    return AirflowRun(
+        run_id=row.run_id,
+        state=row.state,
+        queued_at=row.queued_at,
+        started_at=row.start_date,
+        ended_at=row.end_date,
+        trigger=f"{row.run_type}{by}",
+        preview=(row.conf or {}).get("preview") is True,
+    )
+
+
+def newest_runs(session: Session, dag_id: str, number: int) -> Sequence[AirflowRun]:
+    """A connection's last runs, the newest first."""
+    query = select(*_columns()).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc())
+    return [_run(row) for row in session.execute(query.limit(number))]
+
+
+def step_timings(
+    session: Session, dag_id: str, run_ids: Collection[str]
+) -> Mapping[str, Sequence[StepTiming]]:
+    """The steps of some runs, by run, in the order in which they started."""
+    task, first = TaskInstance, func.min(TaskInstance.start_date)
+    states = func.array_agg(task.state.distinct())
+    query = (
+        select(task.run_id, task.task_id, states, func.count(), first, func.max(task.end_date))
+        .where(task.dag_id == dag_id, task.run_id.in_(run_ids))
+        .group_by(task.run_id, task.task_id)
+        .order_by(task.run_id, first.nulls_last())
+    )
+    found: dict[str, list[StepTiming]] = {}
+    for run_id, step, each, tasks, started, ended in session.execute(query):
+        timing = StepTiming(step, _told(each), tasks, started, ended)
+        found.setdefault(run_id, []).append(timing)
+    return found
+
+
+#: What a person wants to know first of several states.
+_FIRST = (
+    *("failed", "upstream_failed", "up_for_retry", "awaiting_input", "deferred"),
+    *("running", "queued", "scheduled"),
+)
+
+
+def _told(states: Sequence[str | None]) -> str:
+    known = {state or "waiting" for state in states}
+    return next((state for state in _FIRST if state in known), min(known))

@@ -1,0 +1,113 @@
+"""A connection's runs: what Airflow knows of each, beside what our own ledger says it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from profile_exchange.domain.fates import APPROVE, FateCounts
+from profile_exchange.orchestration.pages.airflow_runs import AirflowRun, StepTiming
+from profile_exchange.orchestration.pages.charts import Bar, Plot, Point, over_time, stacked
+from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck
+from profile_exchange.tenants.postgres.run_history import PastRun
+
+AWAITING = frozenset({"awaiting_input", "deferred"})
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    """One run, of which Airflow or our ledger may know nothing (any more)."""
+
+    run_id: str
+    airflow: AirflowRun | None
+    past: PastRun | None
+    check: ExposureCheck | None
+    steps: Sequence[StepTiming]
+
+    @property
+    def state(self) -> str:
+        """Airflow's while it runs; then what the ledger says, which knows more."""
+        if self.airflow and not self.airflow.ended:
+            return "awaiting approval" if self.awaits_approval else self.airflow.state
+        if self.past and self.past.state != "running":
+            return self.past.state
+        if self.airflow:
+            return "succeeded" if self.airflow.state == "success" else self.airflow.state
+        if self.check:
+            return "failed" if self.check.failure else "succeeded"
+        return "unknown"
+
+    @property
+    def going(self) -> bool:
+        """Whether something may still happen."""
+        return self.airflow is not None and not self.airflow.ended
+
+    @property
+    def preview(self) -> bool:
+        """Whether it only says what would be."""
+        return (self.airflow and self.airflow.preview) or bool(self.past and self.past.preview)
+
+    @property
+    def started_at(self) -> datetime:
+        """When it started, or was asked for."""
+        airflow, past, check = self.airflow, self.past, self.check
+        known = airflow and (airflow.started_at or airflow.queued_at)
+        return known or (past and past.started_at) or (check and check.at) or LONG_AGO
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """How long it took, once it has ended."""
+        if self.airflow and self.airflow.lasted:
+            return self.airflow.lasted
+        past = self.past
+        return past.finished_at - past.started_at if past and past.finished_at else None
+
+    @property
+    def counts(self) -> FateCounts | None:
+        """What became of the profiles, once it is reported."""
+        return self.past.counts if self.past else None
+
+    @property
+    def bars(self) -> list[Bar]:
+        """The counts as one stacked bar."""
+        return stacked(self.counts) if self.counts else []
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, or what else there is to say of how it ended."""
+        return (self.past and self.past.failure) or (self.check and self.check.failure) or ""
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether it waits for a person at the gate."""
+        return any(step.step == APPROVE and step.state in AWAITING for step in self.steps)
+
+
+def merged(
+    airflow: Sequence[AirflowRun],
+    past: Sequence[PastRun],
+    checks: Sequence[ExposureCheck],
+    steps: Mapping[str, Sequence[StepTiming]],
+) -> list[ShownRun]:
+    """The runs that either knows of, the newest first."""
+    known = {run.run_id: run for run in airflow}
+    did: dict[str, PastRun] = {}
+    for each in past:  # of several attempts at a run, the newest comes first
+        did.setdefault(each.run_id, each)
+    checked = {check.run_id: check for check in checks}
+    shown = [
+        ShownRun(key, known.get(key), did.get(key), checked.get(key), steps.get(key, ()))
+        for key in {**known, **did, **checked}
+    ]
+    return sorted(shown, key=lambda run: run.started_at, reverse=True)
+
+
+def exchanged_over_time(
+    received: Sequence[tuple[datetime, int]], checks: Sequence[ExposureCheck]
+) -> Plot | None:
+    """Unique profiles received and sent, as each run left them."""
+    counted = [(check.at, check.unique_sent) for check in reversed(checks)]
+    sent = [Point(at, number) for at, number in counted if number is not None]
+    return over_time([("received", [Point(*each) for each in received]), ("sent", sent)])

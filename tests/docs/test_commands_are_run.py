@@ -21,6 +21,7 @@ RUN_BY = {
     "history": ("tests/cli/test_configured_commands.py", r'exchange\("history"'),
     "quarantine": ("tests/cli/test_quarantine_command.py", r'exchange\("quarantine"'),
     "connections": ("tests/cli/test_connections_command.py", r'exchange\("connections"'),
+    "doctor": ("tests/installation/test_checkup.py", r'exchange\("doctor"'),
     "validate": ("tests/cli/test_configured_commands.py", r'exchange\("validate"'),
     "load": ("tests/tenants/test_loading_command.py", r'\["load"'),
     "credentials": ("tests/exposure/test_credentials.py", r"cli\.credentials import app"),

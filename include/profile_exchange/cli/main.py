@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("history:history", "Show what a connection's runs did."),
     "quarantine": ("quarantine:app", "Profiles that were rejected, and taking them again."),
     "connections": ("connections:app", "List the connections, and print their files' schema."),
+    "doctor": ("doctor:doctor", "Check the installation, and say how to mend what is wrong."),
     "validate": ("validate:validate", "Find every mistake in the YAML files."),
     "load": ("load:load", "Load a file of profiles into a hosted tenant, all of it or nothing."),
     "credentials": ("credentials:app", "Consumer keys and secrets of those that read our tenants."),

@@ -59,6 +59,16 @@ def send(
         session.send_message(message, to_addrs=list(notifications.emails))
 
 
+def reach(notifications: Notifications) -> None:
+    """Open a session with the mail server, as for a mail, and send none. Raises as `send` does."""
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    hook = SmtpHook(smtp_conn_id=notifications.smtp)
+    with _told(notifications.smtp), hook:
+        session: Any = hook._smtp_client
+        session.noop()
+
+
 @contextmanager
 def _told(name: str) -> Iterator[None]:
     """Turn what a mail server does wrong into sentences of ours."""

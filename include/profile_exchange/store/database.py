@@ -123,6 +123,17 @@ def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
         return psycopg.connect(plain, application_name="profile-exchange", **options)
 
 
+def schema_version(url: str) -> tuple[str | None, str | None]:
+    """The version of a tenant's database, None where there is no schema yet, and the newest."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with store_errors(url), engine_for(url).connect() as connection:
+        table = {"version_table": "schema_version", "version_table_schema": "exchange"}
+        current = MigrationContext.configure(connection, opts=table).get_current_revision()
+    return current, ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
 def migrate(url: str) -> None:
     """Bring a tenant's database to the newest schema. Safe to repeat and to race."""
     from alembic import command

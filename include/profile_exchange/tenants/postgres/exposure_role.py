@@ -58,6 +58,7 @@ APPEND: Mapping[Table, Sequence[str]] = {
 }
 #: Tables whose rows the role may delete: ending a token takes nothing from anybody.
 DELETE: Sequence[Table] = (tables.access_token,)
+RIGHTS = Rights(READ, APPEND, delete=DELETE)
 #: Rows beyond which the role neither sees nor writes; of the other tables it sees all. Whoever has
 #: no such property has null here, which lets nobody in; a coalesce around it would let the planner
 #: believe that half of the rows are gone, and sort what is left instead of walking along the ids.
@@ -78,7 +79,7 @@ def open_to_exposure(url: str, exposure_url: str, *, now: datetime) -> None:
     """
     role = role_of(url, exposure_url, "The exposure API")
     with store_errors(url), connect(url) as database:
-        grant(database, role, Rights(READ, APPEND, delete=DELETE))
+        grant(database, role, RIGHTS)
         _guard_rows(database, role)
     with store_errors(url), engine_for(url).begin() as store:
         _make_signing_key(store, now)

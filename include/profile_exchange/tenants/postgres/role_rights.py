@@ -78,6 +78,27 @@ def grant(database: psycopg.Connection[Any], role: str, rights: Rights) -> None:
         database.execute(sql.SQL("grant delete on table {} to {}").format(named(table), user))
 
 
+def missing_rights(database: psycopg.Connection[Any], rights: Rights) -> list[str]:
+    """What the user who asks may not do of what it needs: ``select exchange.credential``.
+
+    Raises psycopg's errors where the schema is not what the rights are about.
+    """
+    wanted = [
+        (verb, f"{table.schema}.{table.name}", column)
+        for verb, columns_by_table in rights.by_column.items()
+        for table, columns in columns_by_table.items()
+        for column in columns
+    ]
+    verbs, tables_of_it, columns = (list(each) for each in zip(*wanted, strict=True))
+    query = (
+        "select distinct verb, name"
+        " from unnest(%s::text[], %s::text[], %s::text[]) as wanted (verb, name, its_column)"
+        " where not has_column_privilege(name, its_column, verb)"
+    )
+    found = database.execute(query, [verbs, tables_of_it, columns]).fetchall()
+    return sorted(f"{verb} {name}" for verb, name in found)
+
+
 def take_away(database: psycopg.Connection[Any], role: str) -> None:
     """Leave a role no right in this database. Safe to repeat."""
     user, name = sql.Identifier(role), sql.Identifier(database.info.dbname)

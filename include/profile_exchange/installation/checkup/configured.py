@@ -1,0 +1,35 @@
+"""The YAML files, and the secrets that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from profile_exchange.config.settings import find_secret
+from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.installation.checkup.finding import Finding, Surroundings, ok, wrong
+
+
+def yaml_files(around: Surroundings) -> Iterator[Finding]:
+    """Every connection and tenant is written soundly."""
+    for problem in around.configuration.problems:
+        yield wrong("files", str(problem), "Correct the file; `exchange validate` tells all.")
+    if not around.configuration.problems:
+        connections, tenants = around.configuration.connections, around.configuration.tenants
+        told = f"{len(connections)} connections and {len(tenants)} tenants have no mistake."
+        yield ok("files", told)
+
+
+def store_secrets(around: Surroundings) -> Iterator[Finding]:
+    """The URL of each hosted tenant's store, and that of its exposure API, is there."""
+    for tenant in around.configuration.tenants.values():
+        for name in (tenant.store_secret, tenant.exposure_secret):
+            try:
+                found = find_secret(name, around.settings.secrets_dir)
+            except ConfigurationError as error:
+                yield wrong("store secrets", str(error), "Write the secret as one line of text.")
+                continue
+            if found:
+                yield ok("store secrets", f"The secret {name} is there.")
+            else:
+                mend = "`exchange up` makes it on this machine; elsewhere see docs/PRODUCTION.md."
+                yield wrong("store secrets", f"The secret {name} is not set.", mend)

@@ -1,0 +1,71 @@
+"""What a check has found, and what it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from profile_exchange.config.registry import Configuration, read_all
+from profile_exchange.config.settings import PROJECT_ROOT, Settings
+from profile_exchange.domain.errors import ConfigurationError
+
+
+class State(StrEnum):
+    """How a check came out. What cannot be looked at here is ``skipped``, and is no fault."""
+
+    OK = "ok"
+    WRONG = "wrong"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what is so, and, where it is wrong, how to mend it."""
+
+    check: str
+    state: State
+    told: str
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """The finding for JSON."""
+        return {name: str(value) for name, value in asdict(self).items()}
+
+
+def ok(check: str, told: str) -> Finding:
+    """What is as it should be."""
+    return Finding(check, State.OK, told)
+
+
+def wrong(check: str, told: str, mend: str) -> Finding:
+    """What somebody has to mend, and how."""
+    return Finding(check, State.WRONG, told, mend)
+
+
+def skipped(check: str, told: str) -> Finding:
+    """What could not be looked at, and why that is no fault."""
+    return Finding(check, State.SKIPPED, told)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """An installation as it is configured; ``configuration`` has what is sound of its files."""
+
+    settings: Settings
+    root: Path = PROJECT_ROOT
+    configuration: Configuration = field(default_factory=Configuration)
+
+    @classmethod
+    def of(cls, settings: Settings, root: Path = PROJECT_ROOT) -> Surroundings:
+        """The installation of some settings, whether or not its folders can be read."""
+        try:
+            found = read_all(settings.connections_dir, settings.tenants_dir)
+        except ConfigurationError as error:
+            found = Configuration(problems=error.problems)
+        return cls(settings, root, found)
+
+
+#: Looks at one thing; never raises for what is wrong with it.
+Check = Callable[[Surroundings], Iterable[Finding]]

@@ -1,0 +1,73 @@
+"""``python -m profile_exchange.orchestration.checkup``: what Airflow keeps for the connections.
+
+Run by ``exchange doctor`` in a process of its own, so that no secret leaves the one that reads
+it. Prints one JSON array: for each Airflow connection that a file names, what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from profile_exchange.config import registry
+from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.installation.checkup.finding import Finding, ok, wrong
+from profile_exchange.orchestration.mail_server import missing_server, reach
+from profile_exchange.orchestration.partner import credentials_for, find_connection
+
+CREDENTIALS, MAIL = "credentials", "mail"
+STORED = "Correct it in Airflow under Admin > Connections."
+
+
+def _lookup(name: str) -> Any:
+    # Outside of a task Airflow's own model finds a connection, wherever it is kept.
+    from airflow.models.connection import Connection as StoredConnection
+
+    return StoredConnection.get_connection_from_secrets(name)
+
+
+def checkup() -> Iterator[Finding]:
+    """The credentials of every import, and the mail server of every connection that sends mails."""
+    mailing: dict[str, Connection] = {}
+    for connection in registry.read_all().connections.values():
+        if connection.importing:
+            yield _credentials(connection)
+        if connection.notifications and connection.notifications.emails:
+            mailing[connection.notifications.smtp] = connection
+    for connection in mailing.values():
+        yield _mail(connection)
+
+
+def _credentials(connection: Connection) -> Finding:
+    try:
+        credentials_for(connection, _lookup)
+    except ExchangeError as error:
+        return wrong(CREDENTIALS, str(error), STORED)
+    return ok(CREDENTIALS, f"{connection.id} has a consumer key and secret of its partner's.")
+
+
+def _mail(connection: Connection) -> Finding:
+    told = connection.notifications
+    if told is None or (missing := missing_server(told, _lookup)):
+        return wrong(MAIL, missing or "There is no mail server.", STORED)
+    # The hook looks where a task would; what is kept in the metadata database it gets here.
+    os.environ[f"AIRFLOW_CONN_{told.smtp.upper()}"] = find_connection(told.smtp, _lookup).get_uri()
+    try:
+        reach(told)
+    except ExchangeError as error:
+        return wrong(MAIL, str(error), STORED)
+    return ok(MAIL, f"The mail server of {told.smtp} takes mails.")
+
+
+def main() -> int:
+    """Print the findings."""
+    sys.stdout.write(json.dumps([finding.as_dict() for finding in checkup()]) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,6 +9,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -131,10 +132,7 @@ def test_folders_that_are_not_there_are_found(around: Around, folder: Path) -> N
     assert states(machine.folders(before)) == [WRONG, OK, WRONG]
 
 
-def test_secrets_that_others_may_read_are_found(
-    around: Around, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "IN_A_CONTAINER", folder / "no-container")
+def test_secrets_that_others_may_read_are_found(around: Around, folder: Path) -> None:
     secret = folder / "secrets" / "some-secret"
     secret.touch(mode=0o600)
     assert states(machine.secret_files(around())) == [OK]
@@ -143,10 +141,21 @@ def test_secrets_that_others_may_read_are_found(
     (folder / "secrets").chmod(0o755)
     [found] = machine.secret_files(around())
     assert (found.state, "some-secret" in found.told) == (WRONG, True)
-    monkeypatch.setattr(machine, "IN_A_CONTAINER", folder)
-    assert states(machine.secret_files(around())) == [SKIPPED]
     shutil.rmtree(folder / "secrets")
     assert states(machine.secret_files(around())) == [SKIPPED]
+
+
+def test_one_container_of_many_has_what_its_own_service_needs(
+    around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = around()
+    assert states(configured.store_secrets(here)) == [WRONG, WRONG]
+    monkeypatch.setenv("EXCHANGE_AIRFLOW_URL", "http://127.0.0.1:1")
+    spread = replace(around(), in_container=True)
+    assert states(configured.store_secrets(spread)) == [SKIPPED, SKIPPED]
+    assert states(machine.secret_files(spread)) == [SKIPPED]
+    assert len(states(machine.folders(spread))) == len(states(machine.folders(here))) - 1
+    assert states(services.services(spread)) == [WRONG, SKIPPED]
 
 
 def test_a_mistake_in_a_file_is_found(around: Around, folder: Path) -> None:

@@ -15,11 +15,11 @@ from typing import Any
 from profile_exchange.config import registry
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import ExchangeError
-from profile_exchange.installation.checkup.finding import Finding, ok, wrong
+from profile_exchange.installation.checkup.finding import Finding, ok, skipped, wrong
 from profile_exchange.orchestration.mail_server import missing_server, reach
 from profile_exchange.orchestration.partner import credentials_for, find_connection
 
-CREDENTIALS, MAIL = "credentials", "mail"
+CREDENTIALS, MAIL, STORED_IN = "credentials", "mail", "kept by Airflow"
 STORED = "Correct it in Airflow under Admin > Connections."
 
 
@@ -32,6 +32,9 @@ def _lookup(name: str) -> Any:
 
 def checkup() -> Iterator[Finding]:
     """The credentials of every import, and the mail server of every connection that sends mails."""
+    if not _database_answers():
+        yield skipped(STORED_IN, "Airflow's database cannot be reached from here: look beside it.")
+        return
     mailing: dict[str, Connection] = {}
     for connection in registry.read_all().connections.values():
         if connection.importing:
@@ -40,6 +43,21 @@ def checkup() -> Iterator[Finding]:
             mailing[connection.notifications.smtp] = connection
     for connection in mailing.values():
         yield _mail(connection)
+
+
+def _database_answers() -> bool:
+    """Airflow itself takes a database that is away for a connection that nobody has made."""
+    from airflow.models.connection import Connection as StoredConnection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with create_session() as session:
+            session.execute(select(StoredConnection.id).limit(1))
+    except SQLAlchemyError:
+        return False
+    return True
 
 
 def _credentials(connection: Connection) -> Finding:

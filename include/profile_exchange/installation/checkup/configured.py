@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from profile_exchange.config.settings import find_secret
 from profile_exchange.domain.errors import ConfigurationError
-from profile_exchange.installation.checkup.finding import Finding, Surroundings, ok, wrong
+from profile_exchange.installation.checkup.finding import Finding, Surroundings, ok, skipped, wrong
 
 
 def yaml_files(around: Surroundings) -> Iterator[Finding]:
@@ -30,6 +30,8 @@ def store_secrets(around: Surroundings) -> Iterator[Finding]:
                 continue
             if found:
                 yield ok("store secrets", f"The secret {name} is there.")
+            elif around.is_spread:
+                yield skipped("store secrets", f"The secret {name} is not this service's.")
             else:
                 mend = "`exchange up` makes it on this machine; elsewhere see docs/PRODUCTION.md."
                 yield wrong("store secrets", f"The secret {name} is not set.", mend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -10,6 +11,10 @@ from pathlib import Path
 from profile_exchange.config.registry import Configuration, read_all
 from profile_exchange.config.settings import PROJECT_ROOT, Settings
 from profile_exchange.domain.errors import ConfigurationError
+
+#: What Docker and Podman leave in their containers, and Kubernetes in the environment of its own.
+CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+KUBERNETES = "KUBERNETES_SERVICE_HOST"
 
 
 class State(StrEnum):
@@ -56,6 +61,17 @@ class Surroundings:
     settings: Settings
     root: Path = PROJECT_ROOT
     configuration: Configuration = field(default_factory=Configuration)
+    in_container: bool = False
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether this is one container of an installation: it has what its service needs."""
+        return self.in_container and self.has_airflow_elsewhere
+
+    @property
+    def has_airflow_elsewhere(self) -> bool:
+        """Whether the settings name an Airflow that was not started here."""
+        return "airflow_url" in self.settings.model_fields_set
 
     @classmethod
     def of(cls, settings: Settings, root: Path = PROJECT_ROOT) -> Surroundings:
@@ -64,7 +80,11 @@ class Surroundings:
             found = read_all(settings.connections_dir, settings.tenants_dir)
         except ConfigurationError as error:
             found = Configuration(problems=error.problems)
-        return cls(settings, root, found)
+        return cls(settings, root, found, _in_container())
+
+
+def _in_container() -> bool:
+    return any(mark.exists() for mark in CONTAINER_MARKS) or KUBERNETES in os.environ
 
 
 #: Looks at one thing; never raises for what is wrong with it.

@@ -21,8 +21,6 @@ from profile_exchange.installation.checkup.finding import (
 from profile_exchange.installation.layout import NEEDED_BYTES
 
 FIRST_PYTHON, TOO_NEW_PYTHON = (3, 11), (3, 14)
-#: Where Docker says that this is one of its containers.
-IN_A_CONTAINER = Path("/.dockerenv")
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)\s*(;?)", re.MULTILINE)
 _PROVIDERS = "apache_airflow_provider"
 _OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
@@ -94,8 +92,10 @@ def folders(around: Surroundings) -> Iterator[Finding]:
     wanted = [
         (told.connections_dir, os.R_OK | os.X_OK, "read", "EXCHANGE_CONNECTIONS_DIR"),
         (told.tenants_dir, os.R_OK | os.X_OK, "read", "EXCHANGE_TENANTS_DIR"),
-        (_existing(told.state_dir), os.W_OK | os.X_OK, "written to", "EXCHANGE_STATE_DIR"),
     ]
+    if not around.is_spread:  # such a container has nothing to write
+        state = _existing(told.state_dir)
+        wanted.append((state, os.W_OK | os.X_OK, "written to", "EXCHANGE_STATE_DIR"))
     for folder, rights, verb, setting in wanted:
         if folder.is_dir() and os.access(folder, rights):
             yield ok("folders", f"{folder} can be {verb}.")
@@ -110,7 +110,7 @@ def secret_files(around: Surroundings) -> Iterator[Finding]:
     if not folder.is_dir():
         yield skipped("secrets", f"There is no folder of secrets {folder} yet.")
         return
-    if IN_A_CONTAINER.exists():
+    if around.is_spread:
         yield skipped("secrets", "Who may read the secrets is decided outside of this container.")
         return
     readable = sorted(file.name for file in folder.iterdir() if _is_open(file))

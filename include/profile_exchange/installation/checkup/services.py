@@ -24,7 +24,7 @@ START = "Start the installation with `exchange up`."
 
 def services(around: Surroundings) -> Iterator[Finding]:
     """Airflow and the exposure API answer: those started here, or the Airflow of the settings."""
-    if "airflow_url" in around.settings.model_fields_set:
+    if around.has_airflow_elsewhere:
         yield from airflow(around.settings.airflow_url)
         yield skipped("exposure API", "It runs elsewhere: ask its /healthz there.")
         return

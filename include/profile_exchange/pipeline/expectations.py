@@ -25,13 +25,15 @@ FIRST_VALUE = {"row_condition": 'col("ordinal")==1', "condition_parser": "great_
 class CheckedProperty:
     """A source property whose values are checked, and its columns in the table of values.
 
-    ``column`` holds numbers for numeric types (null where the text is no number), texts
-    otherwise; ``raw`` always holds the text.
+    ``column`` holds numbers where values are compared as such (null where the text is none),
+    texts otherwise; ``raw`` always holds the text. ``named`` is whether an expectation of the
+    connection's own names the property.
     """
 
     id: str
     filter_type: FilterType
     position: int
+    named: bool
 
     @property
     def column(self) -> str:
@@ -45,8 +47,9 @@ class CheckedProperty:
 
     @property
     def numeric(self) -> bool:
-        """Whether values are compared as numbers."""
-        return self.filter_type in NUMERIC_TYPES
+        """Whether anything compares values as numbers: nobody else pays for reading them."""
+        is_compared = self.named or self.filter_type is FilterType.RANGE
+        return is_compared and self.filter_type in NUMERIC_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,20 @@ class PlannedExpectation:
 
 def checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
     """Every source property that is mapped or that an expectation names, in a stable order."""
-    named = [mapping.source for mapping in goal.mappings if mapping.source]
-    for expectation in goal.expectations:
-        named.extend(_columns_in(expectation.kwargs))
-    known = [name for name in dict.fromkeys(named) if name in plan.sources]
+    mapped = [mapping.source for mapping in goal.mappings if mapping.source]
+    named = [name for each in goal.expectations for name in _columns_in(each.kwargs)]
+    known = [name for name in dict.fromkeys([*mapped, *named]) if name in plan.sources]
     return [
-        CheckedProperty(name, plan.sources[name].filter_type, position)
+        CheckedProperty(name, plan.sources[name].filter_type, position, _is_named(name, goal))
         for position, name in enumerate(known)
     ]
+
+
+def _is_named(name: str, goal: ImportGoal) -> bool:
+    """Whether an expectation of the connection's own is about a property, or asks for it."""
+    asked = [str(each.kwargs.get("row_condition", "")) for each in goal.expectations]
+    about = [column for each in goal.expectations for column in _columns_in(each.kwargs)]
+    return name in about or any(name in condition for condition in asked)
 
 
 def expectations(goal: ImportGoal, properties: list[CheckedProperty]) -> list[PlannedExpectation]:

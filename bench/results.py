@@ -82,6 +82,11 @@ class Results:
         return not any(self.repeated.values()) and self._alike
 
     @property
+    def again(self) -> float:
+        """An unchanged run over one that writes: plans made on old statistics show here."""
+        return self.unchanged.total.seconds / self.totals[0].seconds
+
+    @property
     def _alike(self) -> bool:
         """The floor rejects nothing, so it may write more, but never more than was rejected."""
         more = median(measured.written for measured in self.floor) - self.fates.modified
@@ -102,6 +107,7 @@ class Results:
             "floor_wrote": median(measured.written for measured in self.floor),
             "unchanged": {
                 "seconds": self.unchanged.total.seconds,
+                "ratio": self.again,
                 "wal_bytes": self.unchanged.wal,
                 "rows_written": self.repeated,
                 "fates": self.unchanged_fates.as_dict(),

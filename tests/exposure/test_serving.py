@@ -41,17 +41,18 @@ Service = Callable[..., tuple[str, subprocess.Popen[str]]]
 def service(installation: Installation) -> Iterator[Service]:
     """Starts ``exchange serve`` with options; tells its address and its process."""
     with ExitStack() as running:
-        yield lambda *options: running.enter_context(_serving(installation, options))
+        yield lambda *options: running.enter_context(serving(installation, options))
 
 
 @contextmanager
-def _serving(
+def serving(
     installation: Installation, options: tuple[str, ...]
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    folders = installation.settings.model_dump(
-        include={"tenants_dir", "connections_dir", "secrets_dir"}
+    """``exchange serve`` with options: its address and its process."""
+    told = installation.settings.model_dump(
+        include={"tenants_dir", "connections_dir", "secrets_dir", *installation.limits}
     )
-    variables = {f"EXCHANGE_{name.upper()}": str(folder) for name, folder in folders.items()}
+    variables = {f"EXCHANGE_{name.upper()}": str(value) for name, value in told.items()}
     process = subprocess.Popen(
         [EXCHANGE, "serve", "--port", "0", *options],
         env={**os.environ, **variables},

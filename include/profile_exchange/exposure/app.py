@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from profile_exchange import __version__
 from profile_exchange.config.settings import Settings
@@ -32,6 +33,7 @@ from profile_exchange.exposure import (
 )
 from profile_exchange.exposure.access_log import AccessLog
 from profile_exchange.exposure.bearing import Bearing
+from profile_exchange.exposure.description import describe_itself
 from profile_exchange.exposure.origins import Resolve, addresses_of
 from profile_exchange.exposure.refusals import (
     Refusal,
@@ -45,6 +47,7 @@ from profile_exchange.exposure.service import Clock, Service, utc_now
 log = logging.getLogger(__name__)
 
 PREFIX = "/rest/v2"
+METHOD_NOT_ALLOWED = 405
 
 
 def create_app(
@@ -75,6 +78,7 @@ def create_app(
     app.add_middleware(AccessLog)
     app.include_router(_routes())
     _answer_errors(app)
+    describe_itself(app)
     return app
 
 
@@ -121,7 +125,15 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == not_found().status:
         return _answer(request, not_found())
     headers = dict(error.headers or {})
+    if error.status_code == METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
     return _answer(request, Refusal(error.status_code, "invalid_request", error.detail, headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods of an address: the framework tells those of the first route alone."""
+    here = (route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in here for method in getattr(route, "methods", None) or ()})
 
 
 async def _store_away(request: Request, error: Exception) -> JSONResponse:

@@ -63,11 +63,15 @@ _REVOKE = compiled(
     .where(access_token.c.client_id == bindparam("client_id", type_=Text))
 )
 
-FORM: dict[str, Any] = {
-    "requestBody": {
-        "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}
-    }
-}
+_TEXT = {"type": "string"}
+
+
+def _form(**more: dict[str, Any]) -> dict[str, Any]:
+    """The form of a route: key and secret may come in it, or by HTTP Basic."""
+    properties = {**more, "client_id": _TEXT, "client_secret": _TEXT}
+    schema = {"type": "object", "properties": properties, "required": list(more)}
+    content = {"application/x-www-form-urlencoded": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 class TokenResponse(BaseModel):
@@ -116,7 +120,10 @@ async def authenticated(request: Request, service: Serving, tenant: Hosted) -> C
     return Client(found, shown.form, address, now)
 
 
-@router.post("/token", openapi_extra=FORM)
+@router.post(
+    "/token",
+    openapi_extra=_form(grant_type={"type": "string", "enum": ["client_credentials"]}),
+)
 async def token(
     service: Serving,
     tenant: Hosted,
@@ -131,7 +138,7 @@ async def token(
         return await _issued(database, client)
 
 
-@router.post("/revoke", openapi_extra=FORM)
+@router.post("/revoke", response_class=Response, openapi_extra=_form(token=_TEXT))
 async def revoke(
     service: Serving,
     tenant: Hosted,

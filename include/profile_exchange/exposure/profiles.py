@@ -18,12 +18,12 @@ from profile_exchange.exposure.cursors import FIRST_PAGE
 from profile_exchange.exposure.listings import pages
 from profile_exchange.exposure.profile_list import ProfileList, ProfilePage, open_list
 from profile_exchange.exposure.service import Serving, Store
-from profile_exchange.exposure.wire import Link
+from profile_exchange.exposure.wire import Link, ProfilesResponse
 
 router = APIRouter()
 
 
-@router.get("/segments/{segment}/profiles", tags=["Segments"], response_class=Response)
+@router.get("/segments/{segment}/profiles", tags=["Segments"], response_model=ProfilesResponse)
 async def exposed_profiles(
     request: Request,
     *,

@@ -246,3 +246,15 @@ class ConnectionsResponse(_Listing):
     """One page of connections: there is one."""
 
     connections: tuple[ConnectionResponse, ...]
+
+
+class ProfilesResponse(_Wire):
+    """One page of profiles. A list that is read in ranges is not counted, and has no totals."""
+
+    items_per_page: int
+    total_pages: int | None = None
+    total_results: int | None = None
+    cursor: str
+    next_cursor: str | None = None
+    links: tuple[Link, ...]
+    profiles: tuple[ProfileResponse, ...]

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from profile_exchange.exposure.authentication import Writing
 from profile_exchange.exposure.bodies import body_of, json_body
+from profile_exchange.exposure.description import MEANINGS
 from profile_exchange.exposure.entries import (
     BODY_SCHEMA,
     MAX_ENTRIES,
@@ -37,6 +38,7 @@ router = APIRouter(tags=["Profiles"])
 @router.put(
     "/profiles",
     response_model=list[EntryResult],
+    responses={TOO_MANY: {"model": list[EntryResult], "description": MEANINGS[str(TOO_MANY)]}},
     openapi_extra=json_body(BODY_SCHEMA),
 )
 async def write_profiles(

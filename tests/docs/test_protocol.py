@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.domain.scopes import Scope
 from profile_exchange.tenants.postgres.credentials import issue
 from tests.exposure.conftest import HOST, Installation, exposing_store, installation  # noqa: F401
 from tests.exposure.test_serving import PATIENCE, Service, pair, service  # noqa: F401
@@ -48,7 +49,12 @@ def answers(
     (tmp_path / ".curlrc").write_text(
         f'cacert = "{certificate}"\nconnect-to = "{HOST}:443:127.0.0.1:{port}"\n'
     )
-    issued = issue(installation.store, "harbor-goods", now=datetime.now(UTC))
+    accepted = {"HarborGoods_Orders": ["SET", "SUM"]}
+    goal = {"identifiers": ["email"], "unmatched": "create", "read_back": True}
+    installation.connect(accept={**goal, "properties": accepted})
+    installation.open_to_writing()
+    scopes = [Scope.READ, Scope.WRITE]
+    issued = issue(installation.store, "harbor-goods", now=datetime.now(UTC), scopes=scopes)
     script = f"\necho '{END}'\n".join(command for command, _ in examples())
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 (wherever it is)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import delete, func, select, update
 
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.domain.connection import AcceptGoal, Strategy
 from profile_exchange.domain.errors import GrantOutdated
 from profile_exchange.sample.loading import load
 from profile_exchange.store.database import engine_for
@@ -50,3 +52,16 @@ def test_what_the_tenant_no_longer_has_is_named_all_at_once(store: str) -> None:
         "unique identifier subscriber_number",
     ):
         granted_profiles(store, CONNECTION, now=NOW)
+
+
+def test_what_entries_are_accepted_by_has_to_be_there_too(store: str) -> None:
+    goal = AcceptGoal(
+        properties={"Not_Yet": (Strategy.SET,)}, identifiers=("email",), segments=("subscribers",)
+    )
+    only_accepts = replace(CONNECTION, expose=None, accept=goal)
+    assert granted_profiles(store, only_accepts, now=NOW) == {}
+    with engine_for(store).begin() as database:
+        database.execute(delete(segment).where(segment.c.id == "subscribers"))
+        database.execute(update(profile_property).values(indexed=False))
+    with pytest.raises(GrantOutdated, match="by segment subscribers, unique identifier email, "):
+        granted_profiles(store, only_accepts, now=NOW)

@@ -59,7 +59,7 @@ def build(connection: Connection) -> DAG:
     )
     if connection.importing:
         add_import(dag, connection, connection.importing)
-    if connection.expose:
+    if connection.answers:
         add_exposure(dag, connection)
     if connection.notifications:
         add_notices(dag, connection)
@@ -88,13 +88,18 @@ def _description(connection: Connection) -> str | None:
 
 
 def _goals(connection: Connection) -> list[str]:
-    goals = {"imports": connection.importing, "exposes": connection.expose}
+    goals = {
+        "imports": connection.importing,
+        "exposes": connection.expose,
+        "accepts": connection.accept,
+    }
     return [name for name, goal in goals.items() if goal]
 
 
 def _documentation(connection: Connection) -> str:
     partner = connection.partner
-    arrow = "imports from" if connection.importing else "exposes to"
+    answers = "exposes to" if connection.expose else "accepts from"
+    arrow = "imports from" if connection.importing else answers
     return (
         f"**{connection.tenant}** {arrow} **{partner.name}** ({partner.host}).\n\n"
         f"{connection.description}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from sqlalchemy import Column, Table, func, select
 from sqlalchemy import Connection as Database
 
-from profile_exchange.domain.connection import Connection, ConsentRule, ExposeGoal
+from profile_exchange.domain.connection import AcceptGoal, Connection, ConsentRule, ExposeGoal
 from profile_exchange.domain.errors import FatalError, GrantOutdated
 from profile_exchange.domain.properties import DERIVED_PROPERTIES
 from profile_exchange.domain.refinement import Refinement
@@ -22,32 +22,39 @@ from profile_exchange.tenants.postgres.audience import Audience
 def granted_profiles(url: str, connection: Connection, *, now: datetime) -> dict[str, int]:
     """How many profiles of each granted segment may leave now.
 
-    Raises `GrantOutdated` with everything in the grant that the tenant does not have.
+    Raises `GrantOutdated` with everything that the connection exposes, or by which it accepts
+    entries, and that the tenant does not have.
     """
     goal = _expose_goal(connection)
     with store_errors(url), engine_for(url).connect() as database:
         if missing := list(_missing(database, goal, connection)):
+            verb = "exposes" if connection.expose else "accepts entries by"
             raise GrantOutdated(
-                f"Connection {connection.id} exposes {', '.join(missing)}, which tenant "
+                f"Connection {connection.id} {verb} {', '.join(missing)}, which tenant "
                 f"{connection.tenant} does not have: define it again, or take it out of the file."
             )
         return _counts(database, goal, _audience(database, connection), now)
 
 
 def _expose_goal(connection: Connection) -> ExposeGoal:
-    if connection.expose is None:
+    """What a connection exposes: nothing, where it accepts only."""
+    if not connection.answers:
         raise FatalError(
             f"Connection {connection.id} does not expose anything: give it an expose goal."
         )
-    return connection.expose
+    return connection.expose or ExposeGoal()
 
 
 def _missing(database: Database, goal: ExposeGoal, connection: Connection) -> Iterator[str]:
+    """What is not there. A property that a partner may write is not missed: it may make it."""
+    accept = connection.accept or AcceptGoal()
     properties = [name for name in goal.properties if name not in DERIVED_PROPERTIES]
-    named = [
-        ("segment", goal.segments, segment, None),
+    segments = dict.fromkeys([*goal.segments, *accept.segments])
+    identifiers = dict.fromkeys([*goal.identifiers, *accept.identifiers])
+    named: list[tuple[str, Iterable[str], Table, Column[bool] | None]] = [
+        ("segment", segments, segment, None),
         ("profile property", properties, profile_property, None),
-        ("unique identifier", goal.identifiers, profile_property, profile_property.c.indexed),
+        ("unique identifier", identifiers, profile_property, profile_property.c.indexed),
         ("objective", connection.objectives, objective, None),
     ]
     for noun, names, table, condition in named:
@@ -81,6 +88,8 @@ def _counts(
     database: Database, goal: ExposeGoal, audience: Audience, now: datetime
 ) -> dict[str, int]:
     rules = _refinements(database, goal)
+    if not rules:
+        return {}
     refiner = audience.refiner(profile)
     counts = [func.count().filter(refiner.condition(rule)) for rule in rules.values()]
     query = select(*counts).select_from(profile).where(audience.condition(profile))

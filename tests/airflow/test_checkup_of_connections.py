@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from airflow.models.connection import Connection
 
 from profile_exchange.config.settings import PROJECT_ROOT, settings
-from profile_exchange.installation.checkup.finding import State
+from profile_exchange.installation.checkup.finding import State, ok
 from profile_exchange.installation.ports import LOOPBACK, any_free_port
 from profile_exchange.orchestration import checkup as orchestration_checkup
 from profile_exchange.orchestration.checkup import checkup
@@ -55,11 +56,14 @@ def mails_through(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections come from the environment here; Airflow's database is another test's."""
     monkeypatch.setattr(orchestration_checkup, "_database_answers", lambda: True)
+    migrated = ok("migrations", "Airflow's database is at the version of this Airflow.")
+    monkeypatch.setattr(orchestration_checkup, "_schema", lambda: migrated)
 
 
 def states() -> dict[str, State]:
     found = list(checkup())
     assert SECRET not in repr(found)
+    assert found.pop(0).check == "migrations"
     return {finding.check: finding.state for finding in found}
 
 
@@ -100,21 +104,38 @@ def test_credentials_for_another_host_are_found(
     assert states()["credentials"] is State.WRONG
 
 
-@pytest.mark.usefixtures("connections")
-def test_where_airflows_database_is_away_that_is_said_and_nothing_is_called_wrong(
-    tmp_path: Path,
-) -> None:
+@pytest.fixture
+def airflow(connections: Path, tmp_path: Path) -> dict[str, str]:
+    """The environment of an Airflow whose database is a file that is not there yet."""
+    database = f"sqlite:///{tmp_path}/airflow.db"
     path = os.pathsep.join([str(PROJECT_ROOT / "include"), str(PROJECT_ROOT)])
-    empty = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite://"}
-    done = subprocess.run(
-        [sys.executable, "-m", "profile_exchange.orchestration.checkup"],
-        env={**os.environ, "PYTHONPATH": path, **empty},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    [answer] = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[{")]
-    assert [(found["check"], found["state"]) for found in answer] == [
-        ("kept by Airflow", "skipped")
-    ]
+    own = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database}
+    return {**os.environ, **own, "PYTHONPATH": path}
+
+
+def looked(environment: dict[str, str]) -> dict[str, str]:
+    """What the module prints: each check with its state."""
+    command = [sys.executable, "-m", "profile_exchange.orchestration.checkup"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert SECRET not in done.stdout + done.stderr
+    [answer] = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[{")]
+    return {found["check"]: found["state"] for found in answer}
+
+
+def test_where_airflows_database_is_away_that_is_said_and_nothing_is_called_wrong(
+    airflow: dict[str, str],
+) -> None:
+    assert looked(airflow) == {"kept by Airflow": "skipped"}
+
+
+def test_a_database_of_another_airflow_is_found(
+    airflow: dict[str, str], connections: Path, tmp_path: Path
+) -> None:
+    file = connections / "taylor-times.yaml"
+    file.write_text(file.read_text().removeprefix(MAILS))
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=airflow, capture_output=True, check=True)
+    assert looked(airflow) == {"migrations": "ok", "credentials": "ok"}
+    with sqlite3.connect(tmp_path / "airflow.db") as database:
+        database.execute("delete from alembic_version")
+    assert looked(airflow)["migrations"] == "wrong"

@@ -373,6 +373,13 @@ def test_the_test_button_says_whether_we_are_let_in(installation: Installation) 
     assert "does not accept the consumer key and secret" in wrong["message"]
 
 
+def test_the_doctor_finds_a_running_installation_sound(installation: Installation) -> None:
+    done = exchange(installation, "doctor", "--json")
+    answer = json.loads(done.stdout)
+    assert [found for found in answer["findings"] if found["state"] == "wrong"] == []
+    assert (answer["sound"], done.returncode) == (True, 0)
+
+
 def test_history_shows_the_runs(installation: Installation, imported: RunState) -> None:
     shown = exchange(installation, "history", CONNECTION)
     listed = exchange(installation, "history", CONNECTION, "--json")

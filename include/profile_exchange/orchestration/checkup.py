@@ -1,7 +1,8 @@
 """``python -m profile_exchange.orchestration.checkup``: what Airflow keeps for the connections.
 
 Run by ``exchange doctor`` in a process of its own, so that no secret leaves the one that reads
-it. Prints one JSON array: for each Airflow connection that a file names, what is wrong with it.
+it. Prints one JSON array: whether Airflow's database is at its version, and whether the Airflow
+connections that the files name are there and lead to where they should.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from profile_exchange.installation.checkup.finding import Finding, ok, skipped, 
 from profile_exchange.orchestration.mail_server import missing_server, reach
 from profile_exchange.orchestration.partner import credentials_for, find_connection
 
-CREDENTIALS, MAIL, STORED_IN = "credentials", "mail", "kept by Airflow"
+SCHEMA, CREDENTIALS, MAIL = "migrations", "credentials", "mail"
+STORED_IN = "kept by Airflow"
 STORED = "Correct it in Airflow under Admin > Connections."
 
 
@@ -35,6 +37,7 @@ def checkup() -> Iterator[Finding]:
     if not _database_answers():
         yield skipped(STORED_IN, "Airflow's database cannot be reached from here: look beside it.")
         return
+    yield _schema()
     mailing: dict[str, Connection] = {}
     for connection in registry.read_all().connections.values():
         if connection.importing:
@@ -58,6 +61,17 @@ def _database_answers() -> bool:
     except SQLAlchemyError:
         return False
     return True
+
+
+def _schema() -> Finding:
+    from airflow.utils.db import check_migrations
+
+    try:
+        check_migrations(0)  # type: ignore[no-untyped-call]
+    except TimeoutError:
+        told = "Airflow's database is not at the version of this Airflow."
+        return wrong(SCHEMA, told, "Run `airflow db migrate`; on this machine `exchange up` does.")
+    return ok(SCHEMA, "Airflow's database is at the version of this Airflow.")
 
 
 def _credentials(connection: Connection) -> Finding:

@@ -19,12 +19,15 @@ def test_a_matched_profile_is_judged_by_its_own_record(
 ) -> None:
     writer.accept(connection=SHARING)
     installation.add(email=["yes@example.org"], consented=("sharing",))
-    installation.add(email=["no@example.org"], refused=("sharing", "mailing"))
-    installation.add(email=["unknown@example.org"])
+    withheld = [
+        installation.add(email=["no@example.org"], refused=("sharing", "mailing")),
+        installation.add(email=["unknown@example.org"]),
+    ]
     asked = [entry(CITY, GIVEN, email=f"{name}@example.org") for name in ("yes", "no", "unknown")]
     first, *others = writer.results(*asked)
     assert first["state"] == "MODIFIED"
     assert others == [{"state": "CONSENT_MISMATCH"}] * 2
+    assert [each for each in withheld if "city" in installation.stored(each)] == []
 
 
 def test_a_profile_about_to_be_created_is_judged_by_what_came_with_it(
@@ -42,7 +45,7 @@ def test_a_profile_about_to_be_created_is_judged_by_what_came_with_it(
     assert [each["state"] for each in results] == states
     query = select(profile.c.privacy_legislation, profile.c.consented_objectives)
     with engine_for(installation.store).connect() as database:
-        [row] = list(database.execute(query))
+        [row] = list(database.execute(query))  # and nobody else is there
     assert tuple(row) == ("GDPR", ["sharing"])
 
 

@@ -135,7 +135,7 @@ def test_whom_a_profile_is_known_as_does_not_change(
 
 def test_a_segment_restricts_an_entry(writer: Writer, installation: Installation) -> None:
     installation.add(**JANE)
-    installation.add(email=["joe@example.org"], section=["Travel"])
+    joe = installation.add(email=["joe@example.org"], section=["Travel"])
     restricted: dict[str, Any] = {"restriction": {"isMemberOfSegment": "sports"}}
     asked = [
         entry(rule("city", "Delft"), **restricted),
@@ -144,6 +144,7 @@ def test_a_segment_restricts_an_entry(writer: Writer, installation: Installation
     ]
     states = ["MODIFIED", "RESTRICTION_MISMATCH", "RESTRICTION_MISMATCH"]
     assert writer.states(*asked) == states
+    assert "city" not in installation.stored(joe)
 
 
 def test_a_sum_beyond_its_property_is_skipped(writer: Writer, installation: Installation) -> None:

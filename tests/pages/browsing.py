@@ -50,7 +50,7 @@ def log_in(page: Page, address: str, user: str, password: str) -> None:
     page.fill("input[name=username]", user)
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
-    page.wait_for_url(lambda url: "/auth/login" not in url)
+    page.wait_for_url(lambda url: "/auth/login" not in url, wait_until="commit")
 
 
 def picture(page: Page, name: str, **options: Any) -> Path:

@@ -35,7 +35,7 @@ def test_what_was_let_in_has_a_green_arrow_and_its_last_runs(
     page = listing(server)
     assert page.count('class="arrow green"') == 2
     assert page.count("<rect") == 12 + 5
-    assert "2026-05-12 12:00 succeeded: 4,390 profiles received" in page
+    assert "2026-05-12 12:00 succeeded: 4,390 profiles" in page
 
 
 def test_what_was_kept_out_has_a_red_arrow_with_the_reason(

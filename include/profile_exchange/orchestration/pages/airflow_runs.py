@@ -10,11 +10,13 @@ from typing import Any
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 #: A run that nothing more will happen in.
 ENDED = frozenset({"success", "failed"})
+#: The states of a run that is not over.
+GOING = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class AirflowDag:
     on: bool
     stale: bool
     next_at: datetime | None
-    last: AirflowRun | None
+    going: AirflowRun | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +69,17 @@ class StepTiming:
 
 
 def known_dags(session: Session, dag_ids: Collection[str]) -> Mapping[str, AirflowDag]:
-    """What Airflow knows of some connections, by id, with the newest run of each."""
-    newest = (
-        select(func.max(DagRun.id).label("id"))
-        .where(DagRun.dag_id.in_(dag_ids))
-        .group_by(DagRun.dag_id)
-        .subquery()
-    )
-    last = select(*_columns()).join(newest, newest.c.id == DagRun.id).subquery()
+    """What Airflow knows of some connections, by id, with the newest run that is going in each.
+
+    How past runs ended our own ledger says too, without a look at every run there ever was.
+    """
+    going = and_(DagRun.dag_id == DagModel.dag_id, DagRun._state.in_(GOING))
+    columns = (DagModel.is_paused, DagModel.is_stale, DagModel.next_dagrun_create_after)
     query = (
-        select(
-            DagModel.dag_id.label("known_id"),
-            DagModel.is_paused,
-            DagModel.is_stale,
-            DagModel.next_dagrun_create_after,
-            last,
-        )
-        .outerjoin(last, last.c.dag_id == DagModel.dag_id)
+        select(DagModel.dag_id.label("known_id"), *columns, *_columns())
+        .outerjoin(DagRun, going)
         .where(DagModel.dag_id.in_(dag_ids))
+        .order_by(DagRun.id)
     )
     return {row.known_id: _dag(row) for row in session.execute(query)}
 
@@ -109,7 +104,7 @@ def _dag(row: Row[Any]) -> AirflowDag:
         on=on,
         stale=row.is_stale,
         next_at=row.next_dagrun_create_after if on else None,
-        last=_run(row) if row.run_id else None,
+        going=_run(row) if row.run_id else None,
     )
 
 

@@ -16,14 +16,14 @@ PLOT_WIDTH, PLOT_HEIGHT = 640.0, 160.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A rectangle. ``kind`` says how it looks, ``told`` what it says."""
+    """A rectangle. ``kind`` says how it looks, ``told`` what it says where that is shown."""
 
     x: float
     y: float
     width: float
     height: float
     kind: str
-    told: str
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,6 @@ class Measure:
 
     size: int | None
     kind: str
-    told: str
 
 
 def last_runs(measures: Sequence[Measure]) -> list[Bar]:
@@ -47,16 +46,16 @@ def last_runs(measures: Sequence[Measure]) -> list[Bar]:
 def _upright(number: int, measure: Measure, share: float) -> Bar:
     height = round(max(SMALLEST, HEIGHT * share), 1)
     x = number * (BAR + GAP)
-    return Bar(x, HEIGHT - height, BAR, height, measure.kind, measure.told)
+    return Bar(x, HEIGHT - height, BAR, height, measure.kind)
 
 
 def stacked(counts: FateCounts) -> list[Bar]:
     """One bar as wide as the chart, in parts: the fates in their order."""
     if not counts.received:
         return []
-    bars, x = [], 0.0
+    bars, x, numbers = [], 0.0, counts.as_dict()
     for fate in MEANINGS:
-        number = counts.as_dict()[fate.value]
+        number = numbers[fate.value]
         width = WIDTH * number / counts.received
         if number:
             told = f"{fate.value} {number:,}"

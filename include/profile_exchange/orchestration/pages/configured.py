@@ -45,8 +45,8 @@ def _stamps(folder: Path) -> Iterator[Stamp]:
         yield str(path), found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def store_url(tenant_id: str) -> str | None:
+def store_url(tenant_id: str, read: Configuration | None = None) -> str | None:
     """The store of a tenant, for statements that a person waits for; None without its secret."""
-    tenant = configuration().tenants.get(tenant_id)
+    tenant = (read or configuration()).tenants.get(tenant_id)
     url = find_secret(tenant.store_secret) if tenant else None
     return bounded(url, STATEMENT_SECONDS) if url else None

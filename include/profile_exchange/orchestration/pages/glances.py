@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ from profile_exchange.orchestration.pages.charts import Bar, Measure, last_runs
 from profile_exchange.orchestration.pages.configured import store_url
 from profile_exchange.tenants.postgres.overview import Glimpse, Overview, overview
 
-LAST_RUNS = 14
+LAST_RUNS = 12
 EMPTY = Overview(None, (), (), ())
 
 
@@ -41,6 +41,15 @@ class Authentication:
 
 
 @dataclass(frozen=True, slots=True)
+class LastRun:
+    """The newest run of a connection."""
+
+    state: str
+    at: datetime | None
+    preview: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Glance:
     """One connection in the list."""
 
@@ -50,6 +59,8 @@ class Glance:
     missing: tuple[str, ...]
     dag: AirflowDag | None
     bars: list[Bar] = field(default_factory=list)
+    newest: str = ""
+    last: LastRun | None = None
 
     @property
     def on(self) -> bool:
@@ -61,11 +72,13 @@ def glances(session: Session, read: Configuration, shown: Iterable[Connection]) 
     """Some connections at a glance; those that are favorites first, then by title."""
     connections = sorted(shown, key=lambda each: (not each.favorite, each.title.lower(), each.id))
     dags = known_dags(session, [each.id for each in connections])
-    seen = _seen(connections)
+    seen = _seen(connections, read)
     return [_glance(each, read, dags.get(each.id), seen) for each in connections]
 
 
-def _seen(connections: Collection[Connection]) -> Mapping[str, Overview | ExchangeError]:
+def _seen(
+    connections: Collection[Connection], read: Configuration
+) -> Mapping[str, Overview | ExchangeError]:
     """What the stores say: one statement each. A store that is away says so itself."""
     by_tenant = defaultdict(list)
     for each in connections:
@@ -73,7 +86,7 @@ def _seen(connections: Collection[Connection]) -> Mapping[str, Overview | Exchan
     seen: dict[str, Overview | ExchangeError] = {}
     for tenant, ids in by_tenant.items():
         try:
-            url = store_url(tenant)
+            url = store_url(tenant, read)
             seen.update(overview(url, ids, LAST_RUNS) if url else {})
         except ExchangeError as error:
             seen.update(dict.fromkeys(ids, error))
@@ -91,13 +104,17 @@ def _glance(
     name = tenant.name if tenant else connection.tenant
     if isinstance(found, ExchangeError):
         return Glance(connection, name, Authentication(Arrow.GREY, str(found)), (), dag)
+    last = found.runs or found.exposures
+    kind = _kind_of_run if found.runs else _kind_of_check
     return Glance(
         connection=connection,
         tenant=name,
         authentication=authentication(connection, found),
         missing=found.missing,
         dag=dag,
-        bars=last_runs([*map(_measured, found.runs)] or [*map(_counted, found.exposures)]),
+        bars=last_runs([Measure(each.profiles, kind(each)) for each in last]),
+        newest=_told(last[-1], kind(last[-1])) if last else "",
+        last=_last_run(dag, last[-1] if last else None, kind),
     )
 
 
@@ -125,13 +142,24 @@ def asked(check: LastCheck | None) -> Authentication:
     return Authentication(Arrow.RED, check.failure, check.at)
 
 
-def _measured(run: Glimpse) -> Measure:
-    kind = "preview" if run.preview else run.state
-    received = "no counts" if run.profiles is None else f"{run.profiles:,} profiles received"
-    return Measure(run.profiles, kind, f"{run.started_at:%Y-%m-%d %H:%M} {kind}: {received}")
+def _last_run(
+    dag: AirflowDag | None, past: Glimpse | None, kind: Callable[[Glimpse], str]
+) -> LastRun | None:
+    """Airflow's while one is going; then what the ledger says."""
+    if dag and dag.going:
+        going = dag.going
+        return LastRun(going.state, going.started_at or going.queued_at, preview=going.preview)
+    return LastRun(kind(past), past.started_at, preview=past.preview) if past else None
 
 
-def _counted(check: Glimpse) -> Measure:
-    kind = "failed" if check.state else "succeeded"
-    exposed = "no counts" if check.profiles is None else f"{check.profiles:,} may leave"
-    return Measure(check.profiles, kind, f"{check.started_at:%Y-%m-%d %H:%M} {kind}: {exposed}")
+def _kind_of_run(run: Glimpse) -> str:
+    return "preview" if run.preview else run.state
+
+
+def _kind_of_check(check: Glimpse) -> str:
+    return "failed" if check.state else "succeeded"
+
+
+def _told(last: Glimpse, kind: str) -> str:
+    counted = "no counts" if last.profiles is None else f"{last.profiles:,} profiles"
+    return f"{last.started_at:%Y-%m-%d %H:%M} {kind}: {counted}"

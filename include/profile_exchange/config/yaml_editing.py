@@ -63,8 +63,12 @@ def _is_said(text: str, data: Mapping[str, Any], name: str) -> bool:
 
 
 def _applied(text: str, changes: list[Change]) -> str:
-    """The text with all changes, made from its end so that places stay true."""
-    for change in sorted(changes, key=lambda each: (each.start, each.end), reverse=True):
+    """The text with all changes, made from its end so that places stay true.
+
+    Of two at one place the inner one comes first in the list, and in the text.
+    """
+    in_order = sorted(changes[::-1], key=lambda each: (each.start, each.end), reverse=True)
+    for change in in_order:
         text = text[: change.start] + change.new + text[change.end :]
     return text
 

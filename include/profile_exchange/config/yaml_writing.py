@@ -5,6 +5,7 @@ What is written reads back as the same data by `yaml_source.read_text`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from io import StringIO
@@ -14,12 +15,18 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+from ruamel.yaml.scalarstring import (
+    DoubleQuotedScalarString,
+    LiteralScalarString,
+    SingleQuotedScalarString,
+)
 
 #: How long a mapping or a list may be, in characters, to stand on one line.
 LONGEST_LINE = 80
 #: Signs at which `yaml_source` or an editor would end a line.
 _BREAKS = "\r\x85\u2028\u2029"
+#: What may stand without quotes, if the library agrees: parsers differ about signs at its start.
+_PLAIN = re.compile(r"\w([\w ./%@+()=*&',;!-]|:(?=\w))*")
 
 
 class _Representer(RoundTripRepresenter):
@@ -119,4 +126,6 @@ def _scalar(value: Any) -> Any:
         return value
     if any(sign in value for sign in _BREAKS):
         return DoubleQuotedScalarString(value)
-    return LiteralScalarString(value) if "\n" in value else value
+    if "\n" in value:
+        return LiteralScalarString(value)
+    return value if _PLAIN.fullmatch(value) else SingleQuotedScalarString(value)

@@ -67,8 +67,8 @@ def _applied(text: str, changes: list[Change]) -> str:
 
     Of two at one place the inner one comes first in the list, and in the text.
     """
-    in_order = sorted(changes[::-1], key=lambda each: (each.start, each.end), reverse=True)
-    for change in in_order:
+    in_order = sorted(enumerate(changes), key=lambda each: (each[1].start, each[1].end, each[0]))
+    for _, change in reversed(in_order):
         text = text[: change.start] + change.new + text[change.end :]
     return text
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, count
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection as Database
@@ -20,6 +19,7 @@ from profile_exchange.domain.properties import (
     FilterType,
     ProfileProperty,
 )
+from profile_exchange.domain.suggestions import free_name, imported_name
 from profile_exchange.domain.transforms import outcomes, result_type
 from profile_exchange.domain.values import type_problem
 from profile_exchange.pipeline.runs import Run, import_goal
@@ -112,17 +112,27 @@ def _check_sum(connection: Connection, mapping: PropertyMapping, target: FilterT
 def _check_collisions(
     database: Database, connection: Connection, mappings: Sequence[PropertyMapping]
 ) -> None:
-    """A target with values that this connection has never written must not be overwritten."""
+    for mapping in colliding(database, connection.id, mappings):
+        raise _collision(database, connection, mapping)
+
+
+def colliding(
+    database: Database, connection_id: str, mappings: Sequence[PropertyMapping]
+) -> Iterator[PropertyMapping]:
+    """Mappings to a target that holds values that this connection has never written.
+
+    It must not write over them (SEMANTICS, Mapping and writing 3).
+    """
     query = select(adopted_property.c.property_id).where(
-        adopted_property.c.connection == connection.id
+        adopted_property.c.connection == connection_id
     )
     ours = set(database.execute(query).scalars())
-    taken = _of_others(database, connection)
+    taken = _of_others(database, connection_id)
     for mapping in mappings:
         if mapping.overwrite or mapping.target in ours:
             continue
         if mapping.target in taken or _holds_values(database, mapping.target):
-            raise _collision(database, connection, mapping)
+            yield mapping
 
 
 def _collision(
@@ -143,17 +153,10 @@ def _holds_values(database: Database, property_id: str) -> bool:
 
 def suggested_name(database: Database, connection: Connection, mapping: PropertyMapping) -> str:
     """A free name for imported data: ``TaylorTimes_Sports`` for ``sports`` of Taylor Times."""
-    partner = _joined_words(re.split(r"[^A-Za-z0-9]+", connection.partner.name))
-    words = _joined_words(re.split(r"[^A-Za-z0-9]+", mapping.source or mapping.label))
-    name = f"{partner or connection.id}_{words}"[:60]
+    partner = connection.partner.name
+    name = imported_name(partner, mapping.source or mapping.label, connection.id)
     query = select(profile_property.c.id).where(profile_property.c.id.startswith(name))
-    taken = set(database.execute(query).scalars())
-    names = chain([name], (f"{name}_{number}" for number in count(2)))
-    return next(free for free in names if free not in taken)
-
-
-def _joined_words(words: Sequence[str]) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in words)
+    return free_name(name, set(database.execute(query).scalars()))
 
 
 def prepare_targets(database: Database, run: Run, now: datetime) -> None:
@@ -170,7 +173,7 @@ def prepare_targets(database: Database, run: Run, now: datetime) -> None:
     lock = select(profile_property.c.id).where(profile_property.c.id.in_(names))
     database.execute(lock.order_by(profile_property.c.id).with_for_update(key_share=True))
     _check_types(run, _types(database, run.connection, names))
-    taken = _of_others(database, run.connection)
+    taken = _of_others(database, run.connection.id)
     for mapping in run.goal.mappings:
         if mapping.target in taken and not mapping.overwrite:
             raise _collision(database, run.connection, mapping)
@@ -191,13 +194,13 @@ def _are_own(database: Database, connection: Connection, names: Sequence[str]) -
     return bool(database.execute(query).scalar_one() == len(names))
 
 
-def _of_others(database: Database, connection: Connection) -> set[str]:
+def _of_others(database: Database, connection_id: str) -> set[str]:
     """The properties that are another connection's own and not this one's."""
     mine = select(adopted_property.c.property_id).where(
-        adopted_property.c.connection == connection.id
+        adopted_property.c.connection == connection_id
     )
     query = select(adopted_property.c.property_id).where(
-        adopted_property.c.connection != connection.id, adopted_property.c.property_id.not_in(mine)
+        adopted_property.c.connection != connection_id, adopted_property.c.property_id.not_in(mine)
     )
     return set(database.execute(query).scalars())
 

@@ -23,6 +23,7 @@ from profile_exchange.config.tenant_spec import TenantSpec
 from profile_exchange.config.yaml_source import (
     Finding,
     YamlDocument,
+    read_text,
     read_yaml,
     shortened,
     shown,
@@ -138,8 +139,30 @@ def read_all(connections_dir: Path | None = None, tenants_dir: Path | None = Non
     )
 
 
+def read_draft(
+    connection_id: str, text: str, tenants_dir: Path | None = None
+) -> tuple[Connection | None, tuple[Problem, ...]]:
+    """The connection that a file with this text would be, and all that `read_all` would tell of it.
+
+    None when the text is not even well formed.
+    """
+    is_id = re.fullmatch(SLUG, connection_id) is not None
+    path = Path(f"{connection_id}.yaml" if is_id else "connection.yaml")
+    wrong = [] if is_id else _no_id(path.name).problems
+    try:
+        entry = _entry_in(path, read_text(text, path.name))
+    except ConfigurationError as error:
+        return None, (*wrong, *error.problems)
+    tenants = _read_folder(tenants_dir or settings().tenants_dir, _tenant_entry)
+    between = entry.document.problems(_between_files(entry.found, tenants))
+    return entry.found, tuple(sorted({*wrong, *entry.problems, *between}))
+
+
 def _connection_entry(path: Path) -> _Entry[Connection]:
-    document = read_yaml(path)
+    return _entry_in(path, read_yaml(path))
+
+
+def _entry_in(path: Path, document: YamlDocument) -> _Entry[Connection]:
     found = parse(ConnectionSpec, document).to_domain(_id(path, document))
     return _Entry(found, document, document.problems(rules.within_connection(found)))
 
@@ -199,10 +222,14 @@ def _shared(tenants: Iterable[_Entry[Tenant]]) -> Iterator[Problem]:
 def _id(path: Path, document: YamlDocument) -> str:
     if re.fullmatch(SLUG, path.stem):
         return path.stem
+    raise _no_id(document.file)
+
+
+def _no_id(file: str) -> ConfigurationError:
     message = (
         "the file's name becomes the id: use lower-case letters, digits and hyphens, at most 63."
     )
-    raise ConfigurationError([Problem(document.file, 0, "", message)])
+    return ConfigurationError([Problem(file, 0, "", message)])
 
 
 def _file(folder: Path, wanted: str, noun: str) -> Path:

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
         default=PROJECT_ROOT / "var" / "secrets",
         description="Folder of secrets, one file each, named after the secret.",
     )
+    write_connections: bool = Field(
+        default=False,
+        description="Whether the pages in Airflow may write connections' files.",
+    )
     state_dir: Path = Field(
         default=PROJECT_ROOT / "var",
         description="Folder of everything that `exchange up` makes: databases, logs, secrets.",

@@ -105,13 +105,13 @@ def _problem(model: type[Spec], document: YamlDocument, wrong: Mapping[str, Any]
     if wrong["type"] == "missing":
         return document.problem((*path, wrong["loc"][-1]), "this key is required.")
     if wrong["type"] == "extra_forbidden":
-        known = _keys_at(model, path[:-1])
+        known = keys_at(model, path[:-1])
         message = f"unknown key.{nearest(str(path[-1]), known)} Known here: {', '.join(known)}."
         return document.problem(path, message)
     return document.problem(path, sentence(wrong))
 
 
-def _keys_at(model: type[Spec], path: KeyPath) -> list[str]:
+def keys_at(model: type[Spec], path: KeyPath) -> list[str]:
     """The keys that the model knows at a place, as they are written in YAML."""
     found: Any = model
     for part in path:

@@ -49,6 +49,7 @@ def exchange_environment(layout: Layout, project: Project) -> dict[str, str]:
         "EXCHANGE_SECRETS_DIR": str(layout.secrets),
         "EXCHANGE_CONNECTIONS_DIR": str(project.connections),
         "EXCHANGE_TENANTS_DIR": str(project.tenants),
+        "EXCHANGE_WRITE_CONNECTIONS": inherited.get("EXCHANGE_WRITE_CONNECTIONS") or "true",
         "GX_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",

@@ -10,6 +10,7 @@ from profile_exchange.orchestration.pages import (
     actions,
     connection,
     connections,
+    editing,
     refusals,
     static_files,
 )
@@ -28,7 +29,7 @@ def create_app() -> FastAPI:
         dependencies=[Depends(get_user), Depends(check_origin)],
     )
     app.add_middleware(SecurityHeaders)
-    for part in (static_files, connections, connection, actions):
+    for part in (static_files, connections, editing, connection, actions):
         app.include_router(part.router)
     refusals.answer_errors(app)
     return app

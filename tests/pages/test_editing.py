@@ -1,0 +1,160 @@
+"""A new connection in the form, and changes to one that is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from profile_exchange.config.registry import read_connection
+from profile_exchange.config.settings import settings
+from tests.pages.serving import Serving
+
+EXPOSING = {
+    "tenants": {
+        "title": "Corner <Shop>",
+        "id": "corner-shop",
+        "tenant": "taylor-times",
+        "partner.name": "Corner Shop",
+        "partner.host": "corner.example.com",
+        "goals": "expose",
+    },
+    "segments": {"expose.segments": ["subscribers", "avid-readers"], "expose.properties": "age"},
+    "schedule": {
+        "schedule_kind": "weekday_of_month",
+        "schedule.which": "second",
+        "schedule.weekday": "TUE",
+        "schedule.timezone": "Europe/Amsterdam",
+        "notifications.emails": "data@example.com",
+    },
+}
+
+
+class Walk:
+    """Somebody who walks through the form: each answer carries the draft on."""
+
+    def __init__(self, browser: TestClient, path: str) -> None:
+        self.browser = browser
+        self.answer = browser.get(path)
+
+    def send(self, step: str, go: str, **fields: object) -> str:
+        carried = re.search(r'name="draft" value="([^"]*)"', self.answer.text)
+        assert carried, self.answer.text
+        data = {"draft": unescape(carried[1]), "step": step, "go": go, **fields}
+        self.answer = self.browser.post("/draft", data=data)
+        return self.answer.text
+
+
+@pytest.fixture
+def writing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of connections, which the pages may write to."""
+    monkeypatch.setenv("EXCHANGE_WRITE_CONNECTIONS", "true")
+    settings.cache_clear()
+    return folder / "connections"
+
+
+def walked(server: Serving) -> Walk:
+    walk = Walk(server.browser("op"), "/new")
+    for step, fields in EXPOSING.items():
+        walk.send(step, "step:review", **fields)
+    return walk
+
+
+def test_a_new_connection_is_written(server: Serving, writing: Path) -> None:
+    walk = walked(server)
+    assert "Corner &lt;Shop&gt;" in walk.answer.text
+    walk.send("review", "save")
+    assert walk.answer.status_code == 303, walk.answer.text
+    made = read_connection(writing / "corner-shop.yaml")
+    assert made.title == "Corner <Shop>"
+    assert made.expose
+    assert made.expose.segments == ("subscribers", "avid-readers")
+    assert made.schedule
+    assert made.schedule.crons == ("0 0 * * TUE#2",)
+    assert (writing / "corner-shop.yaml").read_text().count("schema=connection.schema.json") == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_where_files_are_not_written_they_are_downloaded(server: Serving) -> None:
+    walk = walked(server)
+    assert 'value="save"' not in walk.answer.text
+    assert "keeps its files to itself" in walk.send("review", "save")
+    text = walked(server).send("review", "download")
+    assert "segments: [subscribers, avid-readers]" in text
+
+
+def test_a_file_that_is_there_is_not_written_over(server: Serving, writing: Path) -> None:
+    walk = walked(server)
+    (writing / "corner-shop.yaml").write_text("title: mine\n")
+    assert "stays as it is" in walk.send("review", "save")
+    assert (writing / "corner-shop.yaml").read_text() == "title: mine\n"
+
+
+def test_mistakes_are_told_at_their_fields(server: Serving, writing: Path) -> None:
+    walk = Walk(server.browser("op"), "/new")
+    wrong = {**EXPOSING["tenants"], "id": "../up", "partner.host": "https://x"}
+    text = walk.send("tenants", "step:tenants", **wrong)
+    assert 'id="wrong-partner.host">write the host name alone' in text
+    assert "Mend this first" in walk.send("review", "save")
+    assert list(writing.parent.rglob("up*")) == []
+
+
+def test_an_edit_keeps_comments_and_shows_what_changes(server: Serving, writing: Path) -> None:
+    path = writing / "harbor-goods.yaml"
+    before = path.read_text()
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    fields = {
+        "title": "Harbor & Goods",
+        "description": "What our retail partner may read, as agreed in the contract of sharing.",
+        "labels": "retail, sample",
+        "tenant": "taylor-times",
+        "partner.name": "Harbor Goods",
+        "partner.host": "harbor-goods.localhost",
+        "goals": "expose",
+    }
+    text = unescape(walk.send("tenants", "step:review", **fields))
+    assert "-title: Harbor Goods\n+title: Harbor & Goods" in text
+    walk.send("review", "save")
+    assert walk.answer.status_code == 303
+    assert path.read_text() == before.replace("title: Harbor Goods", "title: Harbor & Goods")
+
+
+def test_an_edit_of_a_file_that_changed_meanwhile_is_refused(
+    server: Serving, writing: Path
+) -> None:
+    path = writing / "harbor-goods.yaml"
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    path.write_text(f"# mine\n{path.read_text()}")
+    walk.send("review", "save")
+    assert walk.answer.status_code == 409
+    assert path.read_text().startswith("# mine\n")
+
+
+@pytest.mark.parametrize("role", ["viewer", "user"])
+@pytest.mark.usefixtures("folder")
+def test_editing_is_a_right_of_its_own(server: Serving, role: str) -> None:
+    browser = server.browser(role)
+    assert browser.get("/new").status_code == 403
+    assert browser.get("/connections/harbor-goods/edit").status_code == 403
+    assert browser.post("/draft", data={}).status_code == 403
+
+
+@pytest.mark.parametrize("draft", ["[", "[]", '{"id": 1}', '{"data": []}', '{"else": 1}'])
+@pytest.mark.usefixtures("folder")
+def test_a_draft_that_is_none_is_refused(server: Serving, draft: str) -> None:
+    assert server.browser("op").post("/draft", data={"draft": draft}).status_code == 400
+
+
+@pytest.mark.parametrize("step", ["tenants", "credentials", "segments", "mappings", "schedule"])
+@pytest.mark.usefixtures("folder")
+def test_every_step_shows_an_import(server: Serving, step: str) -> None:
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    text = walk.send("review", f"step:{step}")
+    assert walk.answer.status_code == 200
+    carried = re.search(r'name="draft" value="([^"]*)"', text)
+    assert carried
+    assert json.loads(unescape(carried[1]))["data"]["title"] == "Taylor Times"

@@ -22,6 +22,7 @@ from profile_exchange.pipeline.join import join
 from profile_exchange.pipeline.map_properties import map_properties
 from profile_exchange.pipeline.preview import close_preview
 from profile_exchange.pipeline.pull import pull, requests_for
+from profile_exchange.pipeline.remote.properties import TargetTenant
 from profile_exchange.pipeline.report import Report, report
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.upsert import upsert
@@ -98,6 +99,11 @@ class Exchange:
         )
 
     @property
+    def tenant(self) -> TargetTenant | None:
+        """The way to the importing tenant, where its profiles are not in the store."""
+        return None
+
+    @property
     def today(self) -> datetime:
         """When the last run started: they are a day apart."""
         return self.now + timedelta(days=self.runs)
@@ -113,6 +119,7 @@ class Exchange:
             profiles_per_part=self.profiles_per_part,
             max_parts=self.max_parts,
             preview=preview,
+            target=self.tenant,
         )
 
     def pulled(self, *, preview: bool = False) -> Run:

@@ -17,6 +17,7 @@ from profile_exchange.config import rules
 from profile_exchange.config.connection_spec import ConnectionSpec
 from profile_exchange.config.forms import SLUG
 from profile_exchange.config.messages import nearest
+from profile_exchange.config.remote_rules import against_remote_tenant
 from profile_exchange.config.settings import settings
 from profile_exchange.config.spec import parse
 from profile_exchange.config.tenant_spec import TenantSpec
@@ -169,8 +170,10 @@ def _entry_in(path: Path, document: YamlDocument) -> _Entry[Connection]:
 
 def _tenant_entry(path: Path) -> _Entry[Tenant]:
     document = read_yaml(path)
-    found = parse(TenantSpec, document).to_domain(_id(path, document))
-    return _Entry(found, document, document.problems(rules.within_tenant(found)))
+    spec = parse(TenantSpec, document)
+    found = spec.to_domain(_id(path, document))
+    findings = [*spec.findings(), *rules.within_tenant(found)]
+    return _Entry(found, document, document.problems(findings))
 
 
 def _read_folder(folder: Path, read: Callable[[Path], _Entry[Found]]) -> _Folder[Found]:
@@ -202,6 +205,8 @@ def _between_files(connection: Connection, tenants: _Folder[Tenant]) -> Iterator
     owner = tenants.entries.get(connection.tenant)
     if owner:
         yield from rules.against_tenant(connection, owner.found)
+        if owner.found.is_remote:
+            yield from against_remote_tenant(connection, owner.found)
     elif connection.tenant not in tenants.paths:  # a broken file has told its own problems
         near = nearest(connection.tenant, tenants.paths)
         yield ("tenant",), f"there is no tenant {connection.tenant!r}.{near}"
@@ -209,12 +214,13 @@ def _between_files(connection: Connection, tenants: _Folder[Tenant]) -> Iterator
 
 def _shared(tenants: Iterable[_Entry[Tenant]]) -> Iterator[Problem]:
     """Tenants that claim one host name or one profile store."""
-    first: dict[tuple[str, str], str] = {}
+    first: dict[tuple[bool, str], str] = {}
     for entry in tenants:
-        claims = {"host": entry.found.host, "store": entry.found.store_secret}
+        database = "work" if entry.found.is_remote else "store"
+        claims = {"host": entry.found.host, database: entry.found.store_secret}
         for key, claim in claims.items():
-            other = first.setdefault((key, claim), entry.found.id)
-            if other != entry.found.id:
+            other = first.setdefault((key == "host", claim), entry.found.id)
+            if claim and other != entry.found.id:
                 message = f"this is the {key} of the tenant {other!r} as well; each has its own."
                 yield entry.document.problem((key,), message)
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field
 
-from profile_exchange.config.spec import HostName, Label, Name, ObjectId, SecretName, Spec
+from profile_exchange.config.spec import (
+    CredentialsId,
+    HostName,
+    Label,
+    Name,
+    ObjectId,
+    SecretName,
+    Spec,
+)
+from profile_exchange.config.yaml_source import Finding
 from profile_exchange.domain.properties import DataSensitivity, FilterType, ProfileProperty
-from profile_exchange.domain.tenant import Objective, Segment, Tenant
+from profile_exchange.domain.tenant import Objective, Segment, Tenant, TenantKind
 
 
 class PropertySpec(Spec):
@@ -80,11 +90,26 @@ class ObjectiveSpec(Spec):
 
 
 class TenantSpec(Spec):
-    """A tenant that this installation hosts, with what describes its profiles."""
+    """A tenant of ours, with what describes its profiles: hosted here, or BlueConic's."""
 
     name: Name
     host: HostName
-    store: SecretName = Field(description="Name of the secret that holds the profile store's URL.")
+    kind: TenantKind = TenantKind.HOSTED
+    store: SecretName | None = Field(
+        default=None, description="Hosted: name of the secret that holds the profile store's URL."
+    )
+    work: SecretName | None = Field(
+        default=None,
+        description="BlueConic's: name of the secret that holds the URL of a database of ours.",
+    )
+    credentials: CredentialsId | None = Field(
+        default=None,
+        description="BlueConic's: the Airflow connection with host, consumer key and secret.",
+    )
+    visitors: ObjectId | None = Field(
+        default=None,
+        description="BlueConic's: its segment of everybody who has visited a channel.",
+    )
     properties: list[PropertySpec] = Field(default_factory=list)
     segments: list[SegmentSpec] = Field(default_factory=list)
     objectives: list[ObjectiveSpec] = Field(default_factory=list)
@@ -95,8 +120,22 @@ class TenantSpec(Spec):
             id=tenant_id,
             name=self.name,
             host=self.host,
-            store_secret=self.store,
+            store_secret=self.work or self.store or "",
+            kind=self.kind,
+            credentials=self.credentials or "",
+            visitors=self.visitors or "",
             properties=tuple(spec.to_domain() for spec in self.properties),
             segments=tuple(spec.to_domain() for spec in self.segments),
             objectives=tuple(spec.to_domain() for spec in self.objectives),
         )
+
+    def findings(self) -> Iterator[Finding]:
+        """Which keys are missing, or are for the other kind of tenant."""
+        remote = self.kind is TenantKind.BLUECONIC
+        for key in ("work", "credentials") if remote else ("store",):
+            if getattr(self, key) is None:
+                yield (), f"a tenant of kind {self.kind.value} needs the key {key!r}."
+        for key in ("store",) if remote else ("work", "credentials", "visitors"):
+            if getattr(self, key) is not None:
+                other = TenantKind.HOSTED if remote else TenantKind.BLUECONIC
+                yield (key,), f"this is for a tenant of kind {other.value}; remove it."

@@ -70,6 +70,8 @@ class Reason(StrEnum):
     TOTAL_LIMIT = "total_limit"
     MALFORMED_PROFILE = "malformed_profile"
     RESTRICTED = "restricted"
+    REFUSED_BY_TENANT = "refused_by_tenant"
+    SUM_UNSETTLED = "sum_unsettled"
     WRITTEN = "written"
     SAME = "same"
 

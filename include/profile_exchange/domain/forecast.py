@@ -62,6 +62,7 @@ class Forecast:
     overlap: Overlap
     sample: Mapping[str, tuple[str, ...]]
     stopped_by: str = ""
+    undecided: int = 0
 
     def sentence(self) -> str:
         """The counts in one line, for logs and the run's note."""
@@ -70,6 +71,9 @@ class Forecast:
         fates = ", ".join(f"{name} {number}" for name, number in counts.items())
         told = f"preview, nothing was written; would be: received {received} = {fates}"
         stopped = f". A run would be stopped: {self.stopped_by}" if self.stopped_by else ""
+        if self.undecided:
+            left = f"{self.undecided} would be sent to our tenant, which alone knows who they are"
+            return f"{told}; {left}{stopped}"
         return f"{told}; {self.overlap.sentence()}{stopped}"
 
     def as_json(self) -> dict[str, Any]:
@@ -91,4 +95,5 @@ class Forecast:
             overlap=Overlap(**stored["overlap"]),
             sample={fate: tuple(ids) for fate, ids in stored["sample"].items()},
             stopped_by=stored["stopped_by"],
+            undecided=stored.get("undecided", 0),
         )

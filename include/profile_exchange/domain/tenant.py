@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from profile_exchange.domain.properties import ProfileProperty
@@ -88,9 +89,21 @@ class Objective:
     tags: tuple[str, ...] = ()
 
 
+class TenantKind(StrEnum):
+    """Where a tenant's profiles are: in a database here, or behind BlueConic's REST API v2."""
+
+    HOSTED = "hosted"
+    BLUECONIC = "blueconic"
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A hosted tenant: its host name, and the name of the secret that holds its database URL."""
+    """A tenant of ours: its host name, and the name of the secret that holds a database URL.
+
+    A hosted tenant has its profiles in that database. One of BlueConic's is written to over its
+    API, with the ``credentials`` of an Airflow connection; the database holds only what the
+    exchange remembers. ``visitors`` is its segment of everybody who has visited a channel.
+    """
 
     id: str
     name: str
@@ -99,6 +112,14 @@ class Tenant:
     properties: tuple[ProfileProperty, ...] = ()
     segments: tuple[Segment, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    kind: TenantKind = TenantKind.HOSTED
+    credentials: str = ""
+    visitors: str = ""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its profiles are behind REST API v2."""
+        return self.kind is TenantKind.BLUECONIC
 
     @property
     def exposure_secret(self) -> str:

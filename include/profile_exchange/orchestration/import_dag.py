@@ -95,6 +95,7 @@ def authenticate(connection_id: str) -> list[Reference]:
         store_url_of,
     )
     from profile_exchange.orchestration.slots import skip_if_missed
+    from profile_exchange.orchestration.target import target_tenant_of
     from profile_exchange.pipeline import authenticate as step
     from profile_exchange.pipeline.pull import requests_for
 
@@ -105,7 +106,11 @@ def authenticate(connection_id: str) -> list[Reference]:
         )
     skip_if_missed(connection)
     url = store_url_of(connection)
-    with noting(url, connection) as let_in, partner_of(connection) as source:
+    with (
+        noting(url, connection) as let_in,
+        partner_of(connection) as source,
+        target_tenant_of(connection) as target,
+    ):
         run = step.authenticate(
             source,
             connection,
@@ -116,6 +121,7 @@ def authenticate(connection_id: str) -> list[Reference]:
             max_parts=settings().max_parts,
             preview=is_preview(),
             let_in=let_in,
+            target=target,
         )
     requests = requests_for(run, run.plan.segments)
     log.info("Segments %s, in %d parts", ", ".join(run.plan.segments), len(requests))
@@ -241,10 +247,14 @@ def upsert(connection_id: str, package: Reference) -> dict[str, int]:
 
     from profile_exchange.domain.packages import IdRange
     from profile_exchange.orchestration.resolving import current_run
+    from profile_exchange.orchestration.target import target_tenant_of
     from profile_exchange.pipeline import upsert as step
 
     part = IdRange(package["part"], package["parts"])
-    return _logged(asdict(step.upsert(current_run(connection_id), part, datetime.now(UTC))))
+    run = current_run(connection_id)
+    with target_tenant_of(run.connection) as tenant:
+        target = tenant.target if tenant else None
+        return _logged(asdict(step.upsert(run, part, datetime.now(UTC), target)))
 
 
 @task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from profile_exchange.domain.packages import parts_for
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, ProfileProperty
 from profile_exchange.pipeline.plan import Plan, PlannedProperty, SegmentChanges
 from profile_exchange.pipeline.ports import ExposedSegment, Source
+from profile_exchange.pipeline.remote.properties import TargetTenant
 from profile_exchange.pipeline.runs import RUNNING, Run, find_run, import_goal, open_run
 from profile_exchange.pipeline.scope import planned_pull, segment_changes
 from profile_exchange.pipeline.targets import identifier_types, target_types
@@ -93,10 +94,12 @@ def authenticate(
     max_parts: int,
     preview: bool = False,
     let_in: Callable[[Exposed], None] = lambda _: None,
+    target: TargetTenant | None = None,
 ) -> Run:
     """Open a run with its plan. Raises `NoLongerExposed` or `TargetRefused` before any pull.
 
-    ``let_in`` is told what is exposed, as soon as the other tenant has let us in.
+    ``let_in`` is told what is exposed, as soon as the other tenant has let us in. ``target`` is
+    our tenant where its profiles are not in this database.
     """
     exposed = look(source, connection)
     let_in(exposed)
@@ -109,7 +112,10 @@ def authenticate(
     segments = wanted_segments(connection, exposed)
     source_time = source.now() or now
     with store_errors(store_url), engine_for(store_url).begin() as database:
-        plan = _planned(database, connection, exposed, segments)
+        holding = target.look(database, connection, now) if target else None
+        plan = _planned(database, connection, exposed, segments, holding)
+        if target:
+            plan = replace(plan, remote=True, visitors=target.visitors)
         provisional = Run(connection, run_id, 0, RUNNING, plan, store_url)
         pull = planned_pull(database, provisional, source_time, now)
     plan = replace(plan, pull=pull)
@@ -133,6 +139,7 @@ def _planned(
     connection: Connection,
     exposed: Exposed,
     segments: Sequence[ExposedSegment],
+    holding: Collection[str] | None,
 ) -> Plan:
     known = {prop.id: prop for prop in exposed.properties}
     names = tuple(segment.id for segment in segments)
@@ -140,7 +147,7 @@ def _planned(
         segments=names,
         segment_names=tuple(segment.name.strip() or segment.id for segment in segments),
         sources=_needed(connection, known),
-        targets=target_types(database, connection, known),
+        targets=target_types(database, connection, known, holding),
         identifier_types=identifier_types(database, connection),
         segment_changes=segment_changes(database, connection.id, names),
     )

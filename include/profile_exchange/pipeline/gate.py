@@ -19,6 +19,7 @@ from profile_exchange.domain.forecast import Forecast
 from profile_exchange.domain.packages import IdRange, parts_for
 from profile_exchange.pipeline.approval import approval_needed
 from profile_exchange.pipeline.forecast import forecast
+from profile_exchange.pipeline.remote.forecast import known_before
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.settling import counts_by_fate
 from profile_exchange.store import tables
@@ -66,7 +67,13 @@ def _forecast(database: Database, run: Run, received: int) -> Forecast | None:
         or run.goal.limits.max_modified_share is not None
         or approval_needed(database, run)
     )
-    return forecast(database, run, received) if wanted else None
+    if not wanted:
+        return None
+    return (
+        known_before(database, run, received)
+        if run.plan.remote
+        else forecast(database, run, received)
+    )
 
 
 def _remember(database: Database, run: Run, planned: Forecast) -> None:

@@ -49,6 +49,7 @@ from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, FilterType
 from profile_exchange.pipeline.creating import compared_as, find_persons, identified, new_id
+from profile_exchange.pipeline.remote.matching import unresolved
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import counts_by_reason, settled, take_back
 from profile_exchange.store.database import rows_written
@@ -94,7 +95,7 @@ def _count_matched(database: Database, run: Run) -> int:
     query = select(func.count(), func.count().filter(~matched.c.is_new)).select_from(matched)
     all_of_them, ours = database.execute(query).one()
     remember = update(runs).where(runs.c.seq == run.seq)
-    database.execute(remember.values(matched=ours))
+    database.execute(remember.values(matched=None if run.plan.remote else ours))
     return int(all_of_them)
 
 
@@ -104,7 +105,7 @@ def _decide(database: Database, run: Run) -> None:
     # of them up in the index in the hope of meeting it again.
     database.execute(text("set local enable_memoize = off"))
     proposed = _propose(database, run)
-    if run.goal.unmatched is Unmatched.CREATE:
+    if run.goal.unmatched is Unmatched.CREATE and not run.plan.remote:
         find_persons(database, run, proposed)
     database.execute(_matched(run, proposed))
     database.execute(_settled_here(run, proposed))
@@ -160,7 +161,7 @@ def _proposed(run: Run) -> Select[Any]:
     may have changed between the pages.
     """
     staged = run.staging.staged
-    query = _by_links(run) if run.goal.links else _by_profile_id(run)
+    query = _matching(run)
     order: list[ColumnElement[Any]] = [staged.c.segment]
     if len(run.plan.segments) > 1:
         order = [modified(run).desc().nulls_last(), staged.c.segment]
@@ -169,6 +170,14 @@ def _proposed(run: Run) -> Select[Any]:
         .where(~settled(run.staging, staged))
         .order_by(staged.c.profile_id, *order)
     )
+
+
+def _matching(run: Run) -> Select[Any]:
+    if run.plan.remote:
+        known = VISITED_CHANNEL in run.plan.sources
+        seen = visited(run.staging.staged.c.properties) if known else true()
+        return unresolved(run, _MATCHED, modified(run), seen)
+    return _by_links(run) if run.goal.links else _by_profile_id(run)
 
 
 def modified(run: Run) -> ColumnElement[int]:
@@ -307,7 +316,9 @@ def _has_identifiers(run: Run) -> ColumnElement[bool]:
 def _matched(run: Run, proposed: Table) -> Insert:
     """Of received profiles that are the same one of ours, the one modified last goes on."""
     same: ColumnElement[Any] = proposed.c.target_id
-    if run.goal.unmatched is Unmatched.CREATE:
+    if run.plan.remote:
+        same = proposed.c.person
+    elif run.goal.unmatched is Unmatched.CREATE:
         same = case((proposed.c.is_new, proposed.c.person), else_=cast(same, Text))
     columns = [column.name for column in run.staging.matched.columns]
     rows = (

@@ -75,7 +75,7 @@ def _gathered(sources: Sources, mappings: Sequence[PropertyMapping]) -> ColumnEl
         return cast(null(), JSONB)
     by_key: dict[str, list[PropertyMapping]] = {}
     for mapping in mappings:
-        by_key.setdefault(mapping.key, []).append(mapping)
+        by_key.setdefault(sources.key(mapping), []).append(mapping)
     return object_of({key: _together(sources, some) for key, some in by_key.items()})
 
 

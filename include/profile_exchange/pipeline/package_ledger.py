@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, insert, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.runs import Run
@@ -45,13 +45,19 @@ def open_entry(database: Database, run: Run, package: IdRange, now: datetime) ->
 
     A repetition of a task that is still at work waits here, and then starts over.
     """
-    entry = insert(tables.package).values(
+    entry = insert_into(tables.package).values(
         **_key(run, package),
         parts=package.parts,
         **asdict(Written(0, 0, 0, 0)),
         committed_at=now,
     )
     return rows_written(database, entry.on_conflict_do_nothing()) > 0
+
+
+def is_written(database: Database, run: Run, package: IdRange) -> bool:
+    """Whether a package is in the ledger."""
+    query = select(tables.package.c.part).filter_by(**_key(run, package))
+    return database.execute(query).first() is not None
 
 
 def fill_entry(database: Database, run: Run, package: IdRange, done: Written, tally: Tally) -> None:
@@ -65,6 +71,29 @@ def written(database: Database, run: Run, package: IdRange) -> Written:
     columns = [tables.package.c[field.name] for field in fields(Written)]
     query = select(*columns).filter_by(**_key(run, package))
     return Written(*database.execute(query).one())
+
+
+def remember_received(database: Database, run: Run, package: IdRange, now: datetime) -> int:
+    """Enter the received profiles into the ledger of unique ones. Returns how many there were."""
+    fate, ledger = run.staging.fate, tables.exchanged_profile
+    mine = fate.c.profile_id.between(package.first, package.last)
+    known = (
+        select(ledger.c.profile_id)
+        .where(ledger.c.connection == run.connection.id, ledger.c.direction == "received")
+        .where(ledger.c.profile_id == fate.c.profile_id)
+        .exists()
+    )
+    # Nobody else enters them meanwhile, so none can conflict: this run holds the pen, and no
+    # other package has these ids.
+    rows = (
+        select(literal(run.connection.id), literal("received"), fate.c.profile_id, literal(now))
+        .where(mine, ~known)
+        .order_by(fate.c.profile_id)
+    )
+    names = ["connection", "direction", "profile_id", "first_at"]
+    database.execute(insert(ledger).from_select(names, rows))
+    counted = select(func.count()).select_from(fate).where(mine)
+    return int(database.execute(counted).scalar_one())
 
 
 def _key(run: Run, package: IdRange) -> dict[str, int]:

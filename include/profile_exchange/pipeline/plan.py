@@ -109,6 +109,8 @@ class Plan:
     ``sources`` their properties by id; ``targets`` the type of each target property;
     ``identifier_types`` the types of our linked identifiers; ``ranges`` whether the source can
     be pulled by id ranges. ``segment_changes`` compares with the last successful run.
+    ``remote`` is that our profiles are behind REST API v2, so that only writing tells who they
+    are; ``visitors`` is our tenant's segment of everybody who has visited a channel.
     """
 
     segments: tuple[str, ...]
@@ -120,6 +122,8 @@ class Plan:
     ranges: bool = False
     segment_changes: SegmentChanges = SegmentChanges()
     pull: PlannedPull = PlannedPull()
+    remote: bool = False
+    visitors: str = ""
 
     def told(self) -> tuple[str, ...]:
         """What is worth telling of a run beside its counts: what differs from run to run."""
@@ -155,4 +159,6 @@ class Plan:
                 **{key: tuple(names) for key, names in stored["segment_changes"].items()}
             ),
             pull=PlannedPull.from_json(stored["pull"]),
+            remote=stored.get("remote", False),
+            visitors=stored.get("visitors", ""),
         )

@@ -1,12 +1,15 @@
-"""What the steps need of the other tenant; `tenants` implements it."""
+"""What the steps need of other tenants, and of ours if it is elsewhere; `tenants` implements it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
+from profile_exchange.domain.entries import Entry
 from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.received import Page
@@ -60,3 +63,71 @@ class Source(Protocol):
         With ``modified`` only of profiles that the tenant last modified within one of the spans.
         Cursors belong to the list they were given for: ask for all its pages with the same spans.
         """
+
+
+class Verdict(StrEnum):
+    """What is known after a request to write, of those entries that it has no answer for."""
+
+    ANSWERED = "answered"
+    #: They were too many for one request: they have not been looked at.
+    TOO_MANY = "too_many"
+    #: Too much at once: nothing was done.
+    BUSY = "busy"
+    #: The request as a whole is not taken, and so nothing was done.
+    REFUSED = "refused"
+    #: No answer came, or not all of it: they may have been done, or not.
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a tenant says became of one entry; ``about`` is what it found wrong, without values."""
+
+    state: str
+    profile_id: UUID | None = None
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answers to some entries, by their identifiers. ``retry_after`` is in seconds."""
+
+    verdict: Verdict
+    results: Mapping[str, Result] = field(default_factory=dict)
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProperty:
+    """A profile property of our tenant, and whether any profile has a value for it."""
+
+    described: ProfileProperty
+    holds_values: bool
+
+
+class Target(Protocol):
+    """Our own tenant where its profiles are behind REST API v2.
+
+    Every method raises `CredentialsRefused`, `WrongHost` or `ProtocolViolation` (fatal) or
+    `SourceUnavailable` (worth a retry) and nothing else.
+    """
+
+    def authenticate(self) -> None:
+        """Prove that the credentials are accepted."""
+
+    def property(self, property_id: str) -> KnownProperty | None:
+        """A profile property, if there is one of this id."""
+
+    def make_property(self, wanted: ProfileProperty) -> None:
+        """Make a profile property; one that is there already stays as it is."""
+
+    def write(self, entries: Mapping[str, Entry], objectives: Collection[str]) -> Reply:
+        """Ask once for entries to be written, by identifiers that answers are known by.
+
+        Nothing is repeated, because not everything can be: what comes of it is in the reply.
+        """
+
+    def values(
+        self, profile_id: UUID, properties: Sequence[str]
+    ) -> Mapping[str, Sequence[str]] | None:
+        """What one profile has of some properties; None if there is no such profile."""

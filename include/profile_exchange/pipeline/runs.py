@@ -18,6 +18,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Engine, delete, func, insert, select, update
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import insert as upsert_into
+from sqlalchemy.schema import CreateTable
 
 from profile_exchange.domain.connection import Connection, ImportGoal
 from profile_exchange.domain.errors import FatalError, RunExpired, RunOvertaken, RunRefused
@@ -123,6 +124,8 @@ def open_run(
     _close_others(database, connection.id, seq, now, only_previews=preview)
     make_key(database, now)
     staging(seq).create(database)
+    if plan.remote:
+        database.execute(CreateTable(staging(seq).sent))
     return seq
 
 

@@ -57,8 +57,14 @@ class Sources:
             rows = rows.join(names, names.c.profile_id == matched.c.profile_id)
         return rows
 
+    def key(self, mapping: PropertyMapping) -> str:
+        """What the mapping's values are gathered under."""
+        return staged_key(self._run, mapping)
+
     def applies(self, mapping: PropertyMapping) -> ColumnElement[bool] | None:
-        """Whether a mapping is for a profile; None if it is for all."""
+        """Whether a mapping is for a profile; None if it is for all, or the tenant's to say."""
+        if self._run.plan.remote:
+            return None
         match mapping.restriction:
             case Restriction.NEW_PROFILES_ONLY:
                 return self._matched.c.is_new
@@ -138,6 +144,13 @@ class Sources:
         total = select(func.sum(number(each.c.value))).scalar_subquery()
         amount = case((func.jsonb_array_length(chosen) == 1, one), else_=total)
         return func.to_jsonb(cast(func.trim_scale(amount), Text))
+
+
+def staged_key(run: Run, mapping: PropertyMapping) -> str:
+    """What a run gathers a mapping's values under: where a tenant judges, apart by restriction."""
+    if run.plan.remote and mapping.strategy is not Strategy.SUM:
+        return f"{mapping.target} {mapping.restriction.value}"
+    return mapping.key
 
 
 def _changes(mapping: PropertyMapping) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -27,9 +27,14 @@ from profile_exchange.store.tables import adopted_property, profile, profile_pro
 
 
 def target_types(
-    database: Database, connection: Connection, sources: Mapping[str, ProfileProperty]
+    database: Database,
+    connection: Connection,
+    sources: Mapping[str, ProfileProperty],
+    holding: Collection[str] | None = None,
 ) -> dict[str, FilterType]:
     """The type of each target: its own if it exists, else that of what is first mapped to it.
+
+    ``holding`` are the properties that hold values, where the profiles are not in this database.
 
     Raises `TargetRefused` for the first mapping that must not be written, `ConfigurationError`
     for one whose transforms do not go with the type of its source.
@@ -41,7 +46,8 @@ def target_types(
         types.setdefault(mapping.target, _mapped_type(connection, mapping, sources))
         _check_sum(connection, mapping, types[mapping.target])
         _check_known_texts(connection, mapping, types[mapping.target])
-    _check_collisions(database, connection, [m for m in mappings if m.target in existing])
+    existing_ones = [m for m in mappings if m.target in existing]
+    _check_collisions(database, connection, existing_ones, holding)
     return types
 
 
@@ -110,14 +116,20 @@ def _check_sum(connection: Connection, mapping: PropertyMapping, target: FilterT
 
 
 def _check_collisions(
-    database: Database, connection: Connection, mappings: Sequence[PropertyMapping]
+    database: Database,
+    connection: Connection,
+    mappings: Sequence[PropertyMapping],
+    holding: Collection[str] | None,
 ) -> None:
-    for mapping in colliding(database, connection.id, mappings):
+    for mapping in colliding(database, connection.id, mappings, holding):
         raise _collision(database, connection, mapping)
 
 
 def colliding(
-    database: Database, connection_id: str, mappings: Sequence[PropertyMapping]
+    database: Database,
+    connection_id: str,
+    mappings: Sequence[PropertyMapping],
+    holding: Collection[str] | None = None,
 ) -> Iterator[PropertyMapping]:
     """Mappings to a target that holds values that this connection has never written.
 
@@ -131,7 +143,12 @@ def colliding(
     for mapping in mappings:
         if mapping.overwrite or mapping.target in ours:
             continue
-        if mapping.target in taken or _holds_values(database, mapping.target):
+        holds = (
+            _holds_values(database, mapping.target)
+            if holding is None
+            else mapping.target in holding
+        )
+        if mapping.target in taken or holds:
             yield mapping
 
 
@@ -159,16 +176,21 @@ def suggested_name(database: Database, connection: Connection, mapping: Property
     return free_name(name, set(database.execute(query).scalars()))
 
 
-def prepare_targets(database: Database, run: Run, now: datetime) -> None:
+def prepare_targets(
+    database: Database, run: Run, now: datetime, make_elsewhere: Callable[[], None] = lambda: None
+) -> None:
     """Create target properties that are missing, and make all of them this connection's own.
+
+    ``make_elsewhere`` makes them where the tenant's profiles are, if that is not here.
 
     Raises `TargetRefused` when, since the run started, another connection has made one its own or
     created it with another type: of two that are about to write a new property, the first has it.
     """
     names = sorted(run.goal.targets)
-    if _are_own(database, run.connection, names):
+    if are_own(database, run.connection, names):
         return
     _create_missing(database, run, now)
+    make_elsewhere()
     # Two connections that are about to write to one property come by here one after the other.
     lock = select(profile_property.c.id).where(profile_property.c.id.in_(names))
     database.execute(lock.order_by(profile_property.c.id).with_for_update(key_share=True))
@@ -183,7 +205,7 @@ def prepare_targets(database: Database, run: Run, now: datetime) -> None:
     database.execute(insert_into(adopted_property).on_conflict_do_nothing(), rows)
 
 
-def _are_own(database: Database, connection: Connection, names: Sequence[str]) -> bool:
+def are_own(database: Database, connection: Connection, names: Sequence[str]) -> bool:
     """Whether all of these properties exist and are a connection's own, as after its first run."""
     query = (
         select(func.count())

@@ -15,9 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Subquery,
     case,
-    func,
-    insert,
-    literal,
     select,
     update,
 )
@@ -47,9 +44,11 @@ from profile_exchange.pipeline.package_ledger import (
     Written,
     fill_entry,
     open_entry,
+    remember_received,
     take_turn,
     written,
 )
+from profile_exchange.pipeline.ports import Target
 from profile_exchange.pipeline.refused_totals import quarantine_totals
 from profile_exchange.pipeline.runs import Run, hold_pen
 from profile_exchange.pipeline.settling import settle, settled
@@ -65,8 +64,10 @@ def _lost_a_race(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in LOST_RACES
 
 
-def upsert(run: Run, package: IdRange, now: datetime) -> Written:
+def upsert(run: Run, package: IdRange, now: datetime, target: Target | None = None) -> Written:
     """Write one package and its ledger entry, unless that has been done.
+
+    ``target`` is our tenant where its profiles are not in this database.
 
     Raises `TargetRefused` when another connection came first with a target, `RunOvertaken`, and
     `StoreUnavailable` when others kept changing the same profiles.
@@ -75,6 +76,11 @@ def upsert(run: Run, package: IdRange, now: datetime) -> Written:
         raise RunRefused(f"Run {run.run_id} is a preview: it must not write. Trigger a new run.")
     if run.finished:
         return Written(0, 0, 0, 0)
+    if run.plan.remote:
+        # Only a connection that writes over REST API v2 needs all that goes with it.
+        from profile_exchange.pipeline.remote.upsert import upsert as write_remotely
+
+        return write_remotely(run, package, now, target)
     with store_errors(run.store_url):
         # New target properties come first, in a transaction of their own: packages would
         # otherwise wait for each other's, and be written one after the other.
@@ -117,7 +123,7 @@ def _attempt(run: Run, package: IdRange, now: datetime, so_far: Mapping[str, Any
             quarantine_totals(database, run, package, objectives, now)
         take_out_of_left(database, run, package, objectives, now)
         remember(database, run, package)
-        received = _remember_received(database, run, package, now)
+        received = remember_received(database, run, package, now)
         done = Written(received, created.profiles, modified.profiles, unchanged.profiles)
         fill_entry(database, run, package, done, tally)
         return done
@@ -253,25 +259,3 @@ def _identify(database: Database, run: Run, package: IdRange) -> None:
     names = ["property_id", "value", "profile_id"]
     rows = insert_into(tables.profile_identifier).from_select(names, identifiers_of(new))
     database.execute(rows.on_conflict_do_nothing())
-
-
-def _remember_received(database: Database, run: Run, package: IdRange, now: datetime) -> int:
-    """Enter the received profiles into the ledger of unique ones. Returns how many there were."""
-    fate, ledger = run.staging.fate, tables.exchanged_profile
-    known = (
-        select(ledger.c.profile_id)
-        .where(ledger.c.connection == run.connection.id, ledger.c.direction == "received")
-        .where(ledger.c.profile_id == fate.c.profile_id)
-        .exists()
-    )
-    # Nobody else enters them meanwhile, so none can conflict: this run holds the pen, and no
-    # other package has these ids.
-    rows = (
-        select(literal(run.connection.id), literal("received"), fate.c.profile_id, literal(now))
-        .where(_in(package, fate.c.profile_id), ~known)
-        .order_by(fate.c.profile_id)
-    )
-    names = ["connection", "direction", "profile_id", "first_at"]
-    database.execute(insert(ledger).from_select(names, rows))
-    counted = select(func.count()).select_from(fate).where(_in(package, fate.c.profile_id))
-    return int(database.execute(counted).scalar_one())

@@ -46,13 +46,18 @@ COLUMN_OF = {
 
 @dataclass(frozen=True)
 class Staging:
-    """The four staging tables of one run, and the one that validation makes and drops."""
+    """The four staging tables of one run, and the one that validation makes and drops.
+
+    ``sent`` is there for a tenant behind REST API v2 only: what was asked of it for whom, and
+    what it answered. A row without a state is an entry of which nobody knows whether it was done.
+    """
 
     staged: Table
     matched: Table
     mapped: Table
     fate: Table
     values: Table
+    sent: Table
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -71,7 +76,7 @@ class Staging:
 
     def drop_profiles(self, connection: Connection) -> None:
         """Drop all but the fates: the other tenant's data goes, what became of it stays."""
-        for table in (self.staged, self.matched, self.mapped, self.values):
+        for table in (self.staged, self.matched, self.mapped, self.values, self.sent):
             connection.execute(DropTable(table, if_exists=True))
 
 
@@ -125,6 +130,16 @@ def staging(seq: int) -> Staging:
         ),
         # Its columns are the validate step's; left behind by a crash, it goes with the others.
         values=Table(f"values_{seq:d}", metadata),
+        sent=Table(
+            f"sent_{seq:d}",
+            metadata,
+            Column("profile_id", UUID(as_uuid=True), primary_key=True),
+            Column("first_at", DateTime(timezone=True), nullable=False),
+            Column("state", Text),
+            Column("about", Text),
+            Column("target_id", UUID(as_uuid=True)),
+            postgresql_with=_UNATTENDED,
+        ),
     )
 
 

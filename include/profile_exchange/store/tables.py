@@ -201,6 +201,24 @@ contribution = Table(
     schema="exchange",
 )
 
+#: What is being added to summed properties of a tenant behind REST API v2 (`pipeline.remote.sums`):
+#: written before it is asked, settled into `contribution` after it is known to be done.
+#: ``before`` is what the property holds without it; ``amount`` null takes a contribution out.
+sum_intent = Table(
+    "sum_intent",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("property_id", Text, primary_key=True),
+    Column("target_id", UUID(as_uuid=True), primary_key=True),
+    Column("source_property", Text, primary_key=True),
+    Column("source_id", UUID(as_uuid=True), nullable=False),
+    Column("amount", Numeric),
+    Column("difference", Numeric, nullable=False),
+    Column("before", Numeric, nullable=False),
+    Column("written_at", TIMESTAMP, nullable=False),
+    schema="exchange",
+)
+
 #: Target properties that a connection has made its own by writing to them first.
 adopted_property = Table(
     "adopted_property",

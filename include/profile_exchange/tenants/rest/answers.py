@@ -25,7 +25,7 @@ _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_M
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. Header names are lower-case; the body is unpacked, and kept for 200 only."""
+    """One answer. Header names are lower-case; the body is unpacked, and kept for 200 and 413."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -35,6 +35,17 @@ class Answer:
     def date(self) -> datetime | None:
         """The time by the tenant's clock, if it said one that can be read."""
         return _moment(self.headers.get("date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds of a ``Retry-After``, which may be a moment by the tenant's own clock."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value)
+        moment = _moment(value)
+        if moment is None:
+            return None
+        return max(0.0, (moment - (self.date or datetime.now(UTC))).total_seconds())
 
 
 def unpacked(host: str, chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
@@ -97,7 +108,7 @@ def raise_for(answer: Answer, host: str, path: str) -> None:
     if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise SourceUnavailable(
             f"{host} answered {status} to {path}: it is busy or out of order; trying again.",
-            retry_after=_retry_after(answer),
+            retry_after=answer.retry_after,
         )
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise CredentialsRefused(
@@ -136,17 +147,6 @@ def raise_for_token(answer: Answer, host: str) -> None:
             "Airflow connection."
         )
     raise_for(answer, host, "/oauth/token")
-
-
-def _retry_after(answer: Answer) -> float | None:
-    """Seconds of a ``Retry-After``, which may be a moment by the tenant's own clock."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    moment = _moment(value)
-    if moment is None:
-        return None
-    return max(0.0, (moment - (answer.date or datetime.now(UTC))).total_seconds())
 
 
 def _moment(value: str) -> datetime | None:

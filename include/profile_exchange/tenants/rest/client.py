@@ -46,6 +46,9 @@ MAX_WAIT = 60.0
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 _BEARER = re.compile(r"[\x21-\x7e]+")
 
+#: 413 comes with the answers to the entries that were processed.
+_WITH_BODY = {HTTPStatus.OK, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+
 Query = list[tuple[str, str]]
 
 
@@ -128,6 +131,31 @@ class RestClient:
         """The parsed answer to a GET; a body that breaks off is asked for again."""
         return self._try(self._get_once, path, query, parse)
 
+    def put(self, path: str, content: bytes, parse: Callable[[bytes], Any]) -> Any:
+        """The parsed answer to a PUT that may be repeated; one that breaks off is asked again."""
+
+        def once() -> Any:
+            answer = self.put_once(path, [], content)
+            raise_for(answer, self.host, path)
+            return parse(answer.body)
+
+        return self._try(once)
+
+    def put_once(self, path: str, query: Query, content: bytes) -> Answer:
+        """The answer to a PUT, whatever its status; whether to repeat it is the caller's matter.
+
+        A token that has expired is renewed: who is not let in has done nothing. Raises
+        `SourceUnavailable` when it is not known whether the request was processed.
+        """
+        try:
+            answer = self._authorised(path, query, "PUT", content)
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                self._token = ""
+                answer = self._authorised(path, query, "PUT", content)
+        except ExchangeError as error:
+            raise error.with_traceback(None) from None
+        return answer
+
     def _try(self, request: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return self._retrying(request, *arguments)
@@ -143,11 +171,15 @@ class RestClient:
         raise_for(answer, self.host, path)
         return parse(answer.body)
 
-    def _authorised(self, path: str, query: Query) -> Answer:
+    def _authorised(
+        self, path: str, query: Query, method: str = "GET", content: bytes | None = None
+    ) -> Answer:
         if not self._token or self._clock() >= self._token_until:
             self._fetch_token()
         headers = {"Authorization": f"Bearer {self._token}"}
-        return self._send("GET", f"{path}?{urlencode(query)}", headers)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        return self._send(method, f"{path}?{urlencode(query)}", headers, content)
 
     def _fetch_token(self) -> None:
         form = {
@@ -190,7 +222,7 @@ class RestClient:
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in response.headers
         }
-        if response.status != HTTPStatus.OK:
+        if response.status not in _WITH_BODY:
             return Answer(response.status, headers)
         encoding = headers.get("content-encoding", "")
         body = unpacked(self.host, response.iter_stream(), encoding, self._patience.size)

@@ -41,6 +41,6 @@ def members(text: bytes) -> dict[bytes, bytes]:
 
 
 def broke_off(body: bytes) -> bool:
-    """Whether a body is the beginning of a JSON object, or nothing at all."""
+    """Whether a body is the beginning of a JSON object or list, or nothing at all."""
     begun = body.lstrip()
-    return not begun or (begun.startswith(b"{") and parts(begun) is None)
+    return not begun or (begun.startswith((b"{", b"[")) and parts(begun) is None)

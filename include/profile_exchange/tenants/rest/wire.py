@@ -56,6 +56,7 @@ class WireProperty(msgspec.Struct, rename="camel"):
     data_sensitivity: str | None = None
     tags: list[str] | None = None
     description: str | None = None
+    profile_count: int | None = None
 
     def to_domain(self) -> ProfileProperty:
         """The property as the domain knows it."""

@@ -1,0 +1,99 @@
+"""Asking a tenant to write, as often and with as many entries at once as it takes.
+
+A request is never repeated as it was: what comes of each is noted, and only entries that are not
+known to be done are in the next one.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+from profile_exchange.domain.entries import Entry
+from profile_exchange.domain.errors import ProtocolViolation, SourceUnavailable
+from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
+
+MOST_AT_ONCE = 1000
+#: The state of an entry that the tenant refuses to read.
+UNREADABLE = "UNREADABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Endurance:
+    """How often to ask without any answer, how long to wait in between (seconds), and how."""
+
+    attempts: int = 8
+    backoff: float = 0.5
+    longest: float = 60.0
+    unreadable: int = 20
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass
+class Asking:
+    """One conversation with a tenant. ``size`` is how many entries a request has for now.
+
+    ``alone`` says that the tenant has asked for less at once.
+    """
+
+    target: Target
+    objectives: Collection[str]
+    endurance: Endurance = field(default_factory=Endurance)
+    size: int = MOST_AT_ONCE
+    alone: bool = False
+    _fruitless: int = 0
+    _unreadable: int = 0
+
+    def ask(self, entries: Mapping[str, Entry]) -> Reply:
+        """One request. Waits if it has to be followed by another.
+
+        Raises `SourceUnavailable` after too many in a row that were not answered, and
+        `ProtocolViolation` after too many entries that the tenant refuses to read.
+        """
+        sent = dict(islice(entries.items(), self.size))
+        reply = self.target.write(sent, self.objectives)
+        known = {name: result for name, result in reply.results.items() if name in sent}
+        if reply.verdict is Verdict.REFUSED and len(sent) == 1:
+            known = {name: self._unread() for name in sent}
+        elif known:
+            self._unreadable = 0
+        splits = reply.verdict in {Verdict.TOO_MANY, Verdict.REFUSED} and len(sent) > 1
+        self._fruitless = 0 if known or splits else self._fruitless + 1
+        self._resize(reply.verdict, len(known), len(sent))
+        if len(known) < len(sent) and not splits:
+            self._wait(reply)
+        return Reply(reply.verdict, known, reply.retry_after)
+
+    def _unread(self) -> Result:
+        self._unreadable += 1
+        if self._unreadable > self.endurance.unreadable:
+            raise ProtocolViolation(
+                "Our tenant answers 400 to one entry after the other, as if it could read none: "
+                "check the versions of both sides."
+            )
+        return Result(UNREADABLE)
+
+    def _resize(self, verdict: Verdict, known: int, sent: int) -> None:
+        if verdict is Verdict.TOO_MANY and known:
+            self.size = min(self.size, known)
+        elif verdict in {Verdict.TOO_MANY, Verdict.BUSY, Verdict.REFUSED}:
+            self.size = max(1, min(self.size, sent) // 2)
+        elif verdict is Verdict.ANSWERED:
+            self.size = min(MOST_AT_ONCE, self.size * 2)
+        self.alone = self.alone or verdict is Verdict.BUSY
+
+    def _wait(self, reply: Reply) -> None:
+        if self._fruitless >= self.endurance.attempts:
+            raise SourceUnavailable(
+                "Our tenant does not say what became of what was sent to it: what it has not "
+                "confirmed is sent again when the task is.",
+                retry_after=reply.retry_after,
+            )
+        longest = self.endurance.backoff * 2**self._fruitless
+        # Many tasks are told the same: they do not all come back at the same moment.
+        asked = longest if reply.retry_after is None else reply.retry_after
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret depends on it
+        self.endurance.sleep(min(asked, self.endurance.longest) * jitter)

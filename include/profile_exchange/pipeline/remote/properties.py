@@ -1,0 +1,87 @@
+"""The tenant's profile properties: a run works with what it says of those that it needs.
+
+They are kept beside the ledgers, so that the rules for targets and identifiers are those of any
+import. Nothing is kept of their values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection as Database
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.properties import DataSensitivity, FilterType, ProfileProperty
+from profile_exchange.pipeline.ports import KnownProperty, Target
+from profile_exchange.pipeline.runs import Run, import_goal
+from profile_exchange.store.tables import profile_property
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTenant:
+    """The way to our tenant, and its segment of everybody who has visited a channel."""
+
+    target: Target
+    visitors: str = ""
+
+    def look(self, database: Database, connection: Connection, now: datetime) -> set[str]:
+        """Authenticate, and keep what the tenant says of its properties. Returns who hold values.
+
+        Raises what `Target` raises.
+        """
+        self.target.authenticate()
+        return keep(database, ask(self.target, connection), now)
+
+
+def ask(target: Target, connection: Connection) -> dict[str, KnownProperty | None]:
+    """What the tenant has of the properties that an import writes or matches on."""
+    goal = import_goal(connection)
+    linked = (pair.ours for link in goal.links for pair in link)
+    return {name: target.property(name) for name in dict.fromkeys([*goal.targets, *linked])}
+
+
+def keep(database: Database, found: dict[str, KnownProperty | None], now: datetime) -> set[str]:
+    """Keep what was found, forget what is gone. Returns the properties that hold values."""
+    gone = [name for name, known in found.items() if known is None]
+    database.execute(delete(profile_property).where(profile_property.c.id.in_(gone)))
+    for known in found.values():
+        if known is not None:
+            _keep(database, known.described, now)
+    return {name for name, known in found.items() if known and known.holds_values}
+
+
+def _keep(database: Database, known: ProfileProperty, now: datetime) -> None:
+    told = {
+        "name": known.name,
+        "filter_type": known.filter_type.value,
+        "indexed": known.indexed,
+        "data_sensitivity": known.data_sensitivity.value,
+        "tags": list(known.tags),
+        "description": known.description,
+        "modified_at": now,
+    }
+    row = insert(profile_property).values(id=known.id, created_at=now, **told)
+    database.execute(row.on_conflict_do_update(index_elements=["id"], set_=told))
+
+
+def make_missing(database: Database, run: Run, target: Target) -> None:
+    """Make the target properties that the tenant does not have yet, as they were described here.
+
+    One that was made with another type since the run started is told by the run's own check.
+    """
+    table = profile_property
+    query = select(table).where(table.c.id.in_(run.goal.targets)).order_by(table.c.id)
+    for row in database.execute(query).all():
+        if target.property(row.id) is None:
+            target.make_property(
+                ProfileProperty(
+                    id=row.id,
+                    name=row.name,
+                    filter_type=FilterType(row.filter_type),
+                    data_sensitivity=DataSensitivity(row.data_sensitivity),
+                    tags=tuple(row.tags),
+                )
+            )

@@ -26,6 +26,7 @@ def check(connection_id: str) -> dict[str, Any]:
     from profile_exchange.orchestration.mail_server import missing_server
     from profile_exchange.orchestration.partner import partner_of
     from profile_exchange.orchestration.resolving import store_url_of
+    from profile_exchange.orchestration.target import target_tenant_of
     from profile_exchange.pipeline.authenticate import changes_of_segments, look
 
     connection = registry.connection(connection_id)
@@ -34,6 +35,9 @@ def check(connection_id: str) -> dict[str, Any]:
     with noting(url, connection) as let_in, partner_of(connection, lookup) as source:
         exposed = look(source, connection)
         let_in(exposed)
+    with target_tenant_of(connection, lookup) as tenant:
+        if tenant:
+            tenant.target.authenticate()
     changes = changes_of_segments(url, connection, exposed)
     return {
         "authenticated": True,

@@ -95,12 +95,15 @@ def _in_store(tenant: Tenant, connection_id: str, data: Data) -> Ours:
     known = profile_property.c
     with store_errors(url), engine_for(url).connect() as database:
         rows = database.execute(select(known.id, known.name, known.filter_type, known.indexed))
-        properties = [
-            ProfileProperty(row.id, row.name, FilterType(row.filter_type), row.indexed)
+        stored = {
+            row.id: ProfileProperty(row.id, row.name, FilterType(row.filter_type), row.indexed)
             for row in rows
-        ]
+        }
+        # A tenant that nothing was loaded into yet has its properties in its file alone.
+        described = {known.id: known for known in tenant.properties}
         found = colliding(database, connection_id, _mappings(data))
-        return Ours(tenant, properties, frozenset(each.target for each in found))
+        targets = frozenset(each.target for each in found)
+        return Ours(tenant, tuple((described | stored).values()), targets)
 
 
 def _mappings(data: Data) -> list[PropertyMapping]:

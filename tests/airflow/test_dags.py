@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from airflow.providers.standard.operators.python import ShortCircuitOperator
+from airflow.sdk.api.datamodels._generated import DagRunType
 
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
@@ -85,6 +86,12 @@ def test_a_connection_runs_once_at_a_time_and_never_for_the_past() -> None:
     assert dag.max_active_runs == 1
     assert dag.catchup is False
     assert dag.start_date is None
+
+
+def test_every_kind_of_run_is_allowed_but_backfills_which_would_go_side_by_side() -> None:
+    dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
+    assert dag.allowed_run_types is not None
+    assert set(DagRunType) - dag.allowed_run_types == {DagRunType.BACKFILL}
 
 
 def test_a_broken_file_hides_no_other(folder: Path) -> None:

@@ -132,8 +132,8 @@ class Exchange:
         run = self.pulled(preview=preview)
         self.take(join, run)
         self.take(filter_by_consent, run)
-        self.take(validate, run, self.now)
-        self.take(map_properties, run, self.now)
+        self.take(validate, run, self.today)
+        self.take(map_properties, run, self.today)
         return run, self.take(gate, run, self.profiles_per_part, self.max_parts)
 
     def preview(self) -> Forecast:
@@ -147,8 +147,8 @@ class Exchange:
 
     def finish(self, run: Run, admission: Any) -> Report:
         for package in admission.packages:
-            self.take(upsert, run, package, self.now + timedelta(days=self.runs))
-        return self.take(report, run, self.now)
+            self.take(upsert, run, package, self.today)
+        return self.take(report, run, self.today)
 
     def counts(self) -> FateCounts:
         return self.run().counts

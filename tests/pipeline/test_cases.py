@@ -4,11 +4,15 @@ Each case gives their profiles, ours, and an import goal; it expects a fate for 
 profiles and values for ours. It runs through the real steps on PostgreSQL.
 
 The first run of a case is on 3 November 2026 at 9:00 UTC. ``then`` lists further runs, each a day
-after the one before, with what has changed since: ``theirs`` and ``ours`` replace profiles or
-add some, ``theirs_gone`` and ``ours_gone`` take some away, ``goal`` and ``connection`` change the
-settings they name, ``segments`` is what is exposed from now on. ``ahead`` is by how many minutes
-the other tenant's clock is ahead of ours. A profile of theirs was modified on 2 November at 9:00
-unless it says otherwise, and what has the type ``none`` is not exposed.
+after the one before (or ``days_later``), with what has changed since: ``theirs`` and ``ours``
+replace profiles or add some, ``theirs_gone`` and ``ours_gone`` take some away, ``goal`` and
+``connection`` change the settings they name, ``segments`` is what is exposed from now on,
+``replay`` takes profiles in quarantine again, as ``exchange quarantine replay`` does. ``ahead`` is
+by how many minutes the other tenant's clock is ahead of ours. A profile of theirs was modified on
+2 November at 9:00 unless it says otherwise, and what has the type ``none`` is not exposed.
+
+``quarantine`` is what a run put into quarantine, for which properties; ``in_quarantine`` what is
+there after it, as ``exchange quarantine list`` shows it.
 
 Each run is forecast at its gate, as a preview is, and has to do what the forecast said.
 """
@@ -32,6 +36,7 @@ from profile_exchange.pipeline.pull import pull
 from profile_exchange.pipeline.report import Report
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import quarantine
+from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay, newest
 from tests.pipeline.exchange import (
     EVERYBODY,
     Exchange,
@@ -49,10 +54,11 @@ from tests.pipeline.in_memory import BreakingOff, new_profile_id
 
 CASES = Path(__file__).parents[1] / "cases"
 CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
+CHANGES |= {"days_later", "replay"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
 KEYS |= {"segments", "segment_names", "then", "ahead", "twice", "breaks_off"}
 EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created", "told"}
-EXPECTED |= {"properties", "values", "unique", "quarantine", "not_saying"}
+EXPECTED |= {"properties", "values", "unique", "quarantine", "in_quarantine", "not_saying"}
 
 TYPES = {
     "theirs": {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT", "visits": "RANGE"},
@@ -145,6 +151,11 @@ def _change(exchange: Exchange, step: Mapping[str, Any]) -> None:
     exchange.goal = {**exchange.goal, **step.get("goal", {})}
     exchange.settings = {**exchange.settings, **step.get("connection", {})}
     exchange.segment_ids = step.get("segments", exchange.segment_ids)
+    exchange.now += timedelta(days=step.get("days_later", 1) - 1)
+    if replayed := tuple(profile_id(name) for name in step.get("replay", [])):
+        asked = Wanted(profile_ids=replayed)
+        number = ask_replay(exchange.store_url, exchange.connection_id, asked, exchange.today)
+        assert number == len(replayed)
     replace_ours(exchange.store_url, step.get("ours", []), step.get("ours_gone", []))
 
 
@@ -166,6 +177,8 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     if "quarantine" in expected:
         kept = {profile_id(name): held for name, held in expected["quarantine"].items()}
         assert _quarantined(run) == kept
+    if "in_quarantine" in expected:
+        _expect_held(exchange, expected)
     _expect_report(reported, expected)
     assert foretold.counts == reported.counts
     assert foretold.properties == observed(run, matched, before, reported.counts)
@@ -200,6 +213,16 @@ def _quarantined(run: Any) -> dict[Any, list[str]]:
         for row in database.execute(query.where(quarantine.c.run_seq == run.seq)):
             kept.setdefault(row.profile_id, set()).add(row.property_id)
     return {key: sorted(properties) for key, properties in kept.items()}
+
+
+def _expect_held(exchange: Exchange, expected: Mapping[str, Any]) -> None:
+    """What is in quarantine now: for each profile its reason and property."""
+    entries = newest(exchange.store_url, exchange.connection_id, Wanted(), 100)
+    held = sorted((each.profile_id, f"{each.reason} of {each.property_id}") for each in entries)
+    wanted = expected["in_quarantine"].items()
+    assert held == sorted((str(profile_id(name)), reason) for name, reason in wanted)
+    for words in expected.get("not_saying", []):
+        assert words not in str(entries)
 
 
 def _expect_error(exchange: Exchange, expected: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
@@ -13,6 +14,13 @@ from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.orchestration.expose_dag import add_exposure
 from profile_exchange.orchestration.import_dag import add_import, import_params, task_defaults
 from profile_exchange.orchestration.notify import add_notices, callbacks
+
+#: Every kind of run but a backfill, whose runs Airflow does not count among those of the DAG: they
+#: would go side by side. An import takes what the other tenant has now, so there is nothing to it.
+_KINDS_OF_RUN: Any = (
+    *("scheduled", "manual", "operator_triggered"),
+    *("asset_triggered", "asset_materialization"),
+)
 
 
 def configured_dags() -> Iterator[DAG]:
@@ -53,6 +61,7 @@ def build(connection: Connection) -> DAG:
         schedule=_timetable(connection),
         catchup=False,
         max_active_runs=1,
+        allowed_run_types=_KINDS_OF_RUN,
         default_args=task_defaults(),
         params=import_params() if connection.importing else {},
         **callbacks(connection.notifications),

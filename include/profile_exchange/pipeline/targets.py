@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, select
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.connection import Connection, PropertyMapping, Strategy
@@ -46,8 +47,7 @@ def target_types(
         types.setdefault(mapping.target, _mapped_type(connection, mapping, sources))
         _check_sum(connection, mapping, types[mapping.target])
         _check_known_texts(connection, mapping, types[mapping.target])
-    existing_ones = [m for m in mappings if m.target in existing]
-    _check_collisions(database, connection, existing_ones, holding)
+    _check_collisions(database, connection, mappings, holding)
     return types
 
 
@@ -133,23 +133,23 @@ def colliding(
 ) -> Iterator[PropertyMapping]:
     """Mappings to a target that holds values that this connection has never written.
 
-    It must not write over them (SEMANTICS, Mapping and writing 3).
+    It must not write over them (SEMANTICS, Mapping and writing 3), also where nothing defines the
+    property: a profile may hold values of one that is only about to be made.
     """
     query = select(adopted_property.c.property_id).where(
         adopted_property.c.connection == connection_id
     )
     ours = set(database.execute(query).scalars())
     taken = _of_others(database, connection_id)
-    for mapping in mappings:
-        if mapping.overwrite or mapping.target in ours:
-            continue
-        holds = (
-            _holds_values(database, mapping.target)
-            if holding is None
-            else mapping.target in holding
-        )
-        if mapping.target in taken or holds:
-            yield mapping
+    wanted = [each for each in mappings if not each.overwrite and each.target not in ours]
+    yield from (mapping for mapping in wanted if mapping.target in taken)
+    left = {mapping.target for mapping in wanted} - taken
+    if holding is not None:
+        yield from (mapping for mapping in wanted if mapping.target in left & set(holding))
+        return
+    while held := _holding_values(database, left):
+        yield from (mapping for mapping in wanted if mapping.target in held)
+        left -= held
 
 
 def _collision(
@@ -163,9 +163,18 @@ def _collision(
     )
 
 
-def _holds_values(database: Database, property_id: str) -> bool:
-    query = select(profile.c.id).where(func.jsonb_exists(profile.c.properties, property_id))
-    return database.execute(query.limit(1)).first() is not None
+def _holding_values(database: Database, ids: Collection[str]) -> set[str]:
+    """Some of these properties that a profile has values of; none if no profile has any.
+
+    Only the latter looks through all profiles, once for all of them: before a connection's first
+    write to new targets.
+    """
+    if not ids:
+        return set()
+    names = array(sorted(ids), type_=Text)
+    query = select(profile.c.properties).where(func.jsonb_exists_any(profile.c.properties, names))
+    found = database.execute(query.limit(1)).scalar_one_or_none()
+    return set(ids) & set(found or ())
 
 
 def suggested_name(database: Database, connection: Connection, mapping: PropertyMapping) -> str:
@@ -173,7 +182,10 @@ def suggested_name(database: Database, connection: Connection, mapping: Property
     partner = connection.partner.name
     name = imported_name(partner, mapping.source or mapping.label, connection.id)
     query = select(profile_property.c.id).where(profile_property.c.id.startswith(name))
-    return free_name(name, set(database.execute(query).scalars()))
+    taken = set(database.execute(query).scalars())
+    while _holding_values(database, {free := free_name(name, taken)}):
+        taken.add(free)
+    return free
 
 
 def prepare_targets(

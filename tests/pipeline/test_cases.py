@@ -12,7 +12,8 @@ by how many minutes the other tenant's clock is ahead of ours. A profile of thei
 2 November at 9:00 unless it says otherwise, and what has the type ``none`` is not exposed.
 
 ``quarantine`` is what a run put into quarantine, for which properties; ``in_quarantine`` what is
-there after it, as ``exchange quarantine list`` shows it.
+there after it, as ``exchange quarantine list`` shows it. ``by_segment`` is how many profiles were
+received in each segment, ``taken_back`` how many amounts left a profile of ours for another.
 
 Each run is forecast at its gate, as a preview is, and has to do what the forecast said.
 """
@@ -37,6 +38,7 @@ from profile_exchange.pipeline.report import Report
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import quarantine
 from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay, newest
+from profile_exchange.tenants.postgres.run_history import history
 from tests.pipeline.exchange import (
     EVERYBODY,
     Exchange,
@@ -59,6 +61,7 @@ KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "
 KEYS |= {"segments", "segment_names", "then", "ahead", "twice", "breaks_off"}
 EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created", "told"}
 EXPECTED |= {"properties", "values", "unique", "quarantine", "in_quarantine", "not_saying"}
+EXPECTED |= {"by_segment", "taken_back"}
 
 TYPES = {
     "theirs": {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT", "visits": "RANGE"},
@@ -180,6 +183,7 @@ def _run(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     if "in_quarantine" in expected:
         _expect_held(exchange, expected)
     _expect_report(reported, expected)
+    _expect_history(exchange, reported, expected)
     assert foretold.counts == reported.counts
     assert foretold.properties == observed(run, matched, before, reported.counts)
     _expect_values(exchange.store_url, expected)
@@ -195,6 +199,15 @@ def _expect_report(reported: Report, expected: Mapping[str, Any]) -> None:
         if each.property_id in expected.get("values", {}):
             numbers = [each.written, each.unchanged, each.refused]
             assert numbers == expected["values"][each.property_id], each.property_id
+
+
+def _expect_history(exchange: Exchange, reported: Report, expected: Mapping[str, Any]) -> None:
+    """What history tells afterwards is what the run reported."""
+    past, *_ = history(exchange.store_url, exchange.connection_id, 1)
+    assert (past.counts, past.properties) == (reported.counts, reported.properties)
+    assert past.segments == expected.get("by_segment", past.segments)
+    taken = {each.property_id: each.taken_back for each in past.properties if each.taken_back}
+    assert taken == expected.get("taken_back", taken)
 
 
 def _settled(run: Any) -> dict[Any, tuple[str, str]]:

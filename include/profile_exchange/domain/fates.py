@@ -121,20 +121,26 @@ class PropertyCounts:
     ``written`` had its values changed, ``unchanged`` already had what came; ``refused`` are
     rejected profiles, for what would have come to this property. A profile for which nothing
     came is in none of them.
+
+    ``taken_back`` are amounts that went from profiles of ours whose source profile has moved on, to
+    another of ours or behind one that supersedes it (SEMANTICS, Mapping 2): ours that nobody won,
+    and so in no fate.
     """
 
     property_id: str
     written: int = 0
     unchanged: int = 0
     refused: int = 0
+    taken_back: int = 0
 
     def as_dict(self) -> dict[str, str | int]:
         """``property_id`` and the numbers."""
         return asdict(self)
 
     def sentence(self) -> str:
-        """The numbers in one line."""
+        """The numbers in one line; what was taken back only where something was."""
+        taken_back = f", taken back {self.taken_back}" if self.taken_back else ""
         return (
             f"{self.property_id}: written {self.written}, unchanged {self.unchanged}, "
-            f"refused {self.refused}"
+            f"refused {self.refused}{taken_back}"
         )

@@ -57,6 +57,7 @@ from profile_exchange.pipeline.filter_by_consent import allowed
 from profile_exchange.pipeline.merging import Held, brought, contributed, number_at, total_fits
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store import tables
+from profile_exchange.store.database import rows_written
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.tables import profile
 
@@ -131,15 +132,21 @@ def take_out_of_left(
     package: IdRange,
     objectives: Sequence[Objective],
     now: datetime,
-) -> None:
+) -> dict[str, int]:
     """Take what a package's profiles contributed out of the profiles of ours that they left.
+
+    Returns how many amounts were taken out, by target property.
 
     Those that another profile of the run wins are not touched: that one takes over in its own
     package. So no two packages want the same profile of ours, but for several sums that came
     from different profiles; all are locked in the order of their ids.
     """
+    taken: dict[str, int] = {}
     for mapping in summed(run.goal):
-        database.execute(_taken_out(run, _left(run, package, mapping, objectives), mapping, now))
+        left = _left(run, package, mapping, objectives)
+        number = rows_written(database, _taken_out(run, left, mapping, now))
+        taken[mapping.target] = taken.get(mapping.target, 0) + number
+    return taken
 
 
 def _left(

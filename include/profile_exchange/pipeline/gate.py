@@ -152,15 +152,20 @@ def _too_many_modified(limits: Limits, figures: Figures) -> str:
 
 def received_profiles(database: Database, run: Run) -> int:
     """How many different profiles the run received, counted on what was pulled."""
+    readable = select(func.count(run.staging.staged.c.profile_id.distinct()))
+    return int(database.execute(readable).scalar_one()) + unreadable_profiles(database, run)
+
+
+def unreadable_profiles(database: Database, run: Run) -> int:
+    """How many different profiles the run received that could never be read."""
     staged, fate = run.staging.staged, run.staging.fate
-    readable = select(func.count(staged.c.profile_id.distinct()))
     staged_too = exists().where(staged.c.profile_id == fate.c.profile_id)
     malformed = (
         select(func.count())
         .where(fate.c.reason == Reason.MALFORMED_PROFILE.value, ~staged_too)
         .select_from(fate)
     )
-    return sum(int(database.execute(query).scalar_one()) for query in (readable, malformed))
+    return int(database.execute(malformed).scalar_one())
 
 
 def _mapped(database: Database, run: Run) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select
 from sqlalchemy import Connection as Database
@@ -17,9 +17,9 @@ _BY_TARGET = (Reason.VALUE_TYPE.value, Reason.TOTAL_LIMIT.value)
 
 def record_properties(database: Database, run: Run) -> tuple[PropertyCounts, ...]:
     """Add up what the packages of a run noted, and keep it with the run."""
-    written, unchanged = _noted(database, run)
+    noted = _noted(database, run)
     counts = tuple(
-        PropertyCounts(target, written[target], unchanged[target], _refused(database, run, target))
+        PropertyCounts(target, refused=_refused(database, run, target), **noted[target])
         for target in sorted(run.goal.targets)
     )
     rows = [{"run_seq": run.seq, **each.as_dict()} for each in counts]
@@ -35,14 +35,14 @@ def recorded_properties(database: Database, seq: int) -> tuple[PropertyCounts, .
     return tuple(PropertyCounts(*row) for row in rows)
 
 
-def _noted(database: Database, run: Run) -> tuple[Counter[str], Counter[str]]:
-    written: Counter[str] = Counter()
-    unchanged: Counter[str] = Counter()
+def _noted(database: Database, run: Run) -> dict[str, Counter[str]]:
+    """For each target what the packages say of it, added up."""
+    noted: dict[str, Counter[str]] = defaultdict(Counter)
     query = select(package.c.properties).where(package.c.run_seq == run.seq)
     for properties in database.execute(query).scalars():
-        written.update({target: each["written"] for target, each in properties.items()})
-        unchanged.update({target: each["unchanged"] for target, each in properties.items()})
-    return written, unchanged
+        for target, numbers in properties.items():
+            noted[target].update(numbers)
+    return noted
 
 
 def _refused(database: Database, run: Run, target: str) -> int:

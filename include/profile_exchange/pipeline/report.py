@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import FateCounts, PropertyCounts
-from profile_exchange.pipeline.gate import received_profiles
+from profile_exchange.pipeline.gate import received_profiles, unreadable_profiles
 from profile_exchange.pipeline.per_property import record_properties, recorded_properties
 from profile_exchange.pipeline.quarantining import conclude
 from profile_exchange.pipeline.retention import purge
@@ -71,7 +72,7 @@ def report(run: Run, now: datetime) -> Report:
         move_watermark(database, run)
         remember_waiting(database, run, now)
         conclude(database, run, now)
-        _record_segments(database, run)
+        _record_segments(database, run, counts.received)
         purge(database, run, now)
         run.staging.drop_profiles(database)
         return done
@@ -103,17 +104,41 @@ def _record(database: Database, run: Run, done: Report, now: datetime) -> None:
     database.execute(close.values(state=SUCCEEDED, failure="", finished_at=now, **values))
 
 
-def _record_segments(database: Database, run: Run) -> None:
-    """How many profiles came in each segment: the pull has counted them."""
-    progress, segments = tables.pull_progress, run.plan.segments
-    query = (
-        select(progress.c.segment, func.sum(progress.c.received))
-        .where(progress.c.run_seq == run.seq)
-        .group_by(progress.c.segment)
-    )
-    received = {segments[number]: int(count) for number, count in database.execute(query)}
+def _record_segments(database: Database, run: Run, received: int) -> None:
+    """How many readable profiles came in each segment, each once however often it came."""
+    pulled = _by_segment(database, run, _pulled_rows(run))
+    # The pull counted rows. Only where they were more than profiles does it take another look.
+    if sum(pulled.values()) != received - unreadable_profiles(database, run):
+        pulled = _by_segment(database, run, _different_profiles(run))
     remember = update(tables.run).where(tables.run.c.seq == run.seq)
-    database.execute(remember.values(segments=received))
+    database.execute(remember.values(segments=pulled))
+
+
+def _by_segment(database: Database, run: Run, numbers: Select[Any]) -> dict[str, int]:
+    segments = run.plan.segments
+    return {segments[place]: int(number) for place, number in database.execute(numbers)}
+
+
+def _pulled_rows(run: Run) -> Select[Any]:
+    progress = tables.pull_progress
+    query = select(progress.c.segment, func.sum(progress.c.received))
+    return query.where(progress.c.run_seq == run.seq).group_by(progress.c.segment)
+
+
+def _different_profiles(run: Run) -> Select[Any]:
+    """``(segment, profiles)``; a segment that nobody came in is there with 0."""
+    staged, progress = run.staging.staged, tables.pull_progress
+    came = (
+        select(staged.c.segment, func.count(staged.c.profile_id.distinct()).label("profiles"))
+        .group_by(staged.c.segment)
+        .subquery("came")
+    )
+    asked = select(progress.c.segment).where(progress.c.run_seq == run.seq).distinct()
+    each = asked.subquery("asked")
+    number = func.coalesce(came.c.profiles, 0)
+    return select(each.c.segment, number).outerjoin_from(
+        each, came, came.c.segment == each.c.segment
+    )
 
 
 def _is_recorded(database: Database, run: Run) -> bool:

@@ -35,12 +35,16 @@ from profile_exchange.store.staging import COLUMN_OF
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Profiles that were settled, those refused instead, and values by target property."""
+    """Profiles that were settled, those refused instead, and values by target property.
+
+    ``taken_back`` is what `contributions.take_out_of_left` found, where it found anything.
+    """
 
     profiles: int = 0
     refused: int = 0
     written: Mapping[str, int] = field(default_factory=dict)
     unchanged: Mapping[str, int] = field(default_factory=dict)
+    taken_back: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -48,13 +52,18 @@ class Tally:
             self.refused + other.refused,
             _added(self.written, other.written),
             _added(self.unchanged, other.unchanged),
+            _added(self.taken_back, other.taken_back),
         )
 
     def as_json(self) -> dict[str, dict[str, int]]:
-        """``{target: {"written": .., "unchanged": ..}}``, as a package's ledger entry keeps it."""
+        """``{target: {"written": .., "unchanged": .., "taken_back": ..}}`` for the ledger."""
         return {
-            target: {"written": number, "unchanged": self.unchanged[target]}
-            for target, number in self.written.items()
+            target: {
+                "written": self.written.get(target, 0),
+                "unchanged": self.unchanged.get(target, 0),
+                "taken_back": self.taken_back.get(target, 0),
+            }
+            for target in {**self.written, **self.taken_back}
         }
 
 

@@ -121,7 +121,7 @@ def _attempt(run: Run, package: IdRange, now: datetime, so_far: Mapping[str, Any
         tally = modified + created + unchanged
         if tally.refused:
             quarantine_totals(database, run, package, objectives, now)
-        take_out_of_left(database, run, package, objectives, now)
+        tally += Tally(taken_back=take_out_of_left(database, run, package, objectives, now))
         remember(database, run, package)
         received = remember_received(database, run, package, now)
         done = Written(received, created.profiles, modified.profiles, unchanged.profiles)

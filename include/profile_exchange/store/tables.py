@@ -108,7 +108,7 @@ pull_progress = Table(
 )
 
 #: One row for each package of a run whose write has been committed. ``properties`` is
-#: ``{target property: {"written": .., "unchanged": ..}}`` (`pipeline.tally`).
+#: ``{target property: {"written": .., "unchanged": .., "taken_back": ..}}`` (`pipeline.tally`).
 package = Table(
     "package",
     metadata,
@@ -164,7 +164,7 @@ waiting_identifier = Table(
     schema="exchange",
 )
 
-#: What each reported run did to each of its target properties, in profiles.
+#: What each reported run did to each of its target properties (`domain.fates.PropertyCounts`).
 run_property = Table(
     "run_property",
     metadata,
@@ -173,6 +173,7 @@ run_property = Table(
     Column("written", BigInteger, nullable=False),
     Column("unchanged", BigInteger, nullable=False),
     Column("refused", BigInteger, nullable=False),
+    Column("taken_back", BigInteger, nullable=False),
     schema="exchange",
 )
 

@@ -315,6 +315,7 @@ def upgrade() -> None:
         sa.Column("written", sa.BigInteger(), nullable=False),
         sa.Column("unchanged", sa.BigInteger(), nullable=False),
         sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("taken_back", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run_seq"], ["exchange.run.seq"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_seq", "property_id"),
         schema="exchange",

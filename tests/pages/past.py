@@ -109,6 +109,7 @@ def full_past(url: str) -> None:
                 written=1730,
                 unchanged=41,
                 refused=9,
+                taken_back=6,
             )
         )
         database.execute(

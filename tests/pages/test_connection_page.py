@@ -50,6 +50,7 @@ def test_runs_are_shown_with_their_counts_and_how_they_ended(
     assert 'aria-label="superseded 49, unmatched 1,722, ambiguous 43' in page
     assert "1,730</strong> would be modified" in page
     assert "took 42 s" in page
+    assert page.count('<th scope="col" class="number">taken back</th>') == 1
 
 
 def test_the_import_goal_is_shown_against_what_was_found(

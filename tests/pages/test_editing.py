@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from profile_exchange.config.registry import read_connection
 from profile_exchange.config.settings import settings
+from profile_exchange.orchestration.pages.filling_in import STEPS
 from tests.pages.serving import Serving
 
 EXPOSING = {
@@ -158,3 +159,30 @@ def test_every_step_shows_an_import(server: Serving, step: str) -> None:
     carried = re.search(r'name="draft" value="([^"]*)"', text)
     assert carried
     assert json.loads(unescape(carried[1]))["data"]["title"] == "Taylor Times"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "import: hello",
+        "import: [1]",
+        "import: {mappings: hello}",
+        "import: {mappings: [3, {from: [a], to: {}}], links: [a, [b], [{theirs: [1]}]]}",
+        "import: {segments: {a: 1}, credentials: [1], mappings: [{transforms: 3, text: {}}]}",
+        "partner: x\nimport: {}",
+        "partner: [1]\nlabels: {a: 1}\nobjectives: 3\ntitle: [1]",
+        "schedule: 5\nnotifications: [1]",
+        "schedule: {times_per_day: [1], weekday_of_month: 3}\nnotifications: {emails: {a: 1}}",
+        "expose: {segments: {}, properties: 3, identifiers: [[1]]}",
+        "expose: 1\naccept: 2\ntenant: [3]",
+    ],
+)
+def test_a_file_of_the_wrong_shape_can_be_mended(
+    server: Serving, writing: Path, shape: str
+) -> None:
+    (writing / "harbor-goods.yaml").write_text(shape + "\n")
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    for step in STEPS:
+        walk.send(step, f"step:{step}")
+        assert walk.answer.status_code == 200, step
+    assert "Mend this first" in walk.send("review", "save")

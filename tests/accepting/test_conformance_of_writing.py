@@ -34,7 +34,7 @@ def jane(writer: Writer, installation: Installation) -> str:
         [entry(CITY, strategy="UPSERT", email="new@example.org", privacyLegislation="GDPR")],
         [entry(CITY, timeline=[{"id": "1", "eventTypeId": "order"}], restriction={})],
         [entry(CITY, restriction={"isMemberOfSegment": "sports"})] * 2,
-        [{"profileId": str(uuid4()), "strategy": "DELETE"}],
+        [{"profileId": "00000000-0000-4000-8000-000000000001", "strategy": "DELETE"}],
         [{}] * 1001,
         ["nonsense"],
         [{"strategy": "nonsense"}],

@@ -26,9 +26,9 @@ def profile_id(name: object) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_OID, str(name))
 
 
-def new_profile_id(name: object) -> uuid.UUID:
-    """The id of the profile of ours that is created from one of theirs."""
-    text = f"taylor-times:{profile_id(name)}"
+def new_profile_id(name: object, seq: int) -> uuid.UUID:
+    """The id of the profile of ours that a run creates from one of theirs."""
+    text = f"taylor-times:{seq}:{profile_id(name)}"
     return uuid.UUID(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -26,6 +26,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from sqlalchemy import select
@@ -247,6 +248,14 @@ def _expect_error(exchange: Exchange, expected: Mapping[str, Any]) -> None:
     _expect_values(exchange.store_url, expected)
 
 
+def _last_seq(store_url: str) -> int:
+    """The number of the run that was opened last."""
+    with psycopg.connect(store_url) as database:
+        row = database.execute("select max(seq) from exchange.run").fetchone()
+    assert row
+    return int(row[0])
+
+
 def _expect_values(store_url: str, expected: Mapping[str, Any]) -> None:
     held = ours(store_url)
     for name, properties in expected.get("ours", {}).items():
@@ -255,7 +264,7 @@ def _expect_values(store_url: str, expected: Mapping[str, Any]) -> None:
             wanted = [str(v) for v in value] if isinstance(value, list) else [str(value)]
             assert found.get(key, []) == ([] if value is None else wanted), f"{name}.{key}"
     for name, told in expected.get("created", {}).items():
-        found = consents(store_url)[new_profile_id(name)]
+        found = consents(store_url)[new_profile_id(name, _last_seq(store_url))]
         assert found == (told.get("consented", []), told.get("refused", [])), name
     if described := expected.get("properties"):
         found = target_properties(store_url)

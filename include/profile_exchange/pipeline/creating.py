@@ -55,8 +55,12 @@ def compared_as(run: Run, pair: IdentifierPair) -> FilterType:
 
 
 def new_id(run: Run) -> ColumnElement[Any]:
-    """The id of a profile about to be created: the same for every repetition of the run."""
-    text = func.concat(run.connection.id, ":", run.staging.staged.c.profile_id)
+    """The id of a profile about to be created: the same for every repetition of the run.
+
+    Another run gives another: whoever was created before and has other identifiers since is a
+    new person, and the id of the first is taken.
+    """
+    text = func.concat(run.connection.id, f":{run.seq}:", run.staging.staged.c.profile_id)
     return cast(func.md5(text), UUID(as_uuid=True))
 
 

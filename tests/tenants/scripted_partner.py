@@ -115,7 +115,7 @@ class ScriptedPartner:
                 answer = partner.answer(request, body)
                 _play(self, answer)
 
-            do_GET = do_POST = do_CONNECT = _handle  # noqa: N815 - the names the server looks for
+            do_GET = do_POST = do_PUT = do_CONNECT = _handle  # noqa: N815 - names the server wants
 
             def log_message(self, *args: Any) -> None:
                 """A test's output is no place for an access log."""

@@ -17,8 +17,10 @@ from profile_exchange.domain.errors import ProtocolViolation, SourceUnavailable
 from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
 
 MOST_AT_ONCE = 1000
-#: The state of an entry that the tenant refuses to read.
+#: The state of an entry that the tenant refuses to read: as it is, or as large as it is.
 UNREADABLE = "UNREADABLE"
+#: What may be taken when it is asked with less at once.
+_SPLIT = {Verdict.TOO_MANY, Verdict.REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,11 @@ class Asking:
         sent = dict(islice(entries.items(), self.size))
         reply = self.target.write(sent, self.objectives)
         known = {name: result for name, result in reply.results.items() if name in sent}
-        if reply.verdict is Verdict.REFUSED and len(sent) == 1:
+        if reply.verdict in _SPLIT and len(sent) == 1 and not known:
             known = {name: self._unread() for name in sent}
         elif known:
             self._unreadable = 0
-        splits = reply.verdict in {Verdict.TOO_MANY, Verdict.REFUSED} and len(sent) > 1
+        splits = reply.verdict in _SPLIT and len(sent) > 1
         self._fruitless = 0 if known or splits else self._fruitless + 1
         self._resize(reply.verdict, len(known), len(sent))
         if len(known) < len(sent) and not splits:
@@ -71,7 +73,7 @@ class Asking:
         self._unreadable += 1
         if self._unreadable > self.endurance.unreadable:
             raise ProtocolViolation(
-                "Our tenant answers 400 to one entry after the other, as if it could read none: "
+                "Our tenant answers 400 or 413 to one entry after the other, as if it read none: "
                 "check the versions of both sides."
             )
         return Result(UNREADABLE)
@@ -92,8 +94,13 @@ class Asking:
                 "confirmed is sent again when the task is.",
                 retry_after=reply.retry_after,
             )
-        longest = self.endurance.backoff * 2**self._fruitless
+        self.endurance.sleep(self._pause(reply.retry_after))
+
+    def _pause(self, asked: float | None) -> float:
+        """Seconds to wait: what the tenant asks for and a little more, else exponential."""
         # Many tasks are told the same: they do not all come back at the same moment.
-        asked = longest if reply.retry_after is None else reply.retry_after
         jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret depends on it
-        self.endurance.sleep(min(asked, self.endurance.longest) * jitter)
+        backoff, longest = self.endurance.backoff, self.endurance.longest
+        if asked is not None:
+            return min(asked, longest) + backoff * jitter
+        return min(backoff * 2.0**self._fruitless, longest) * jitter

@@ -45,14 +45,23 @@ from profile_exchange.domain.merging import amount, canonical
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import held, summed
 from profile_exchange.pipeline.merging import brought
-from profile_exchange.pipeline.ports import Result, Target, Verdict
-from profile_exchange.pipeline.remote.asking import Asking
+from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
+from profile_exchange.pipeline.remote.asking import UNREADABLE, Asking
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_REFUSED, SUM_UNSETTLED
 from profile_exchange.pipeline.remote.rivals import change_state
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store.tables import contribution, sum_intent
 
 _NAMES = [column.name for column in sum_intent.columns]
+#: Answers that mean that nothing was added. What any other means is told by the profile.
+_NOT_DONE = {
+    State.NOTFOUND.value,
+    State.CONSENT_MISMATCH.value,
+    State.RESTRICTION_MISMATCH.value,
+    State.SKIPPED.value,
+    State.UNAUTHORIZED.value,
+    UNREADABLE,
+}
 #: Property and profile that a sum is about.
 Key = tuple[str, UUID]
 
@@ -251,11 +260,17 @@ def _send(run: Run, asking: Asking, intents: Iterable[Intent]) -> None:
         reply = asking.ask({name: _entry(name, each) for name, each in some.items()})
         for name, result in reply.results.items():
             _settle(run, asking.target, waiting.pop(name), result)
-        if reply.verdict in {Verdict.LOST, Verdict.ANSWERED}:
+        if _may_be_done(reply):
             for name in some.keys() - reply.results.keys():
                 left = _settle_by_reading(run, asking.target, waiting.pop(name), again=True)
                 if left:
                     waiting[name] = left
+
+
+def _may_be_done(reply: Reply) -> bool:
+    """Whether sums without an answer may have been added: then profiles are read."""
+    processed = reply.verdict is Verdict.TOO_MANY and bool(reply.results)
+    return processed or reply.verdict in {Verdict.LOST, Verdict.ANSWERED}
 
 
 def _entry(target_id: str, intents: Iterable[Intent]) -> Entry:
@@ -266,7 +281,7 @@ def _settle(run: Run, target: Target, intents: list[Intent], result: Result) -> 
     keys = {intent.key for intent in intents}
     if result.state == State.MODIFIED.value:
         _apply(run, keys)
-    elif result.state == State.UNCHANGED.value:
+    elif result.state not in _NOT_DONE:
         _settle_by_reading(run, target, intents)
     else:
         refused = SUM_REFUSED if result.state == State.SKIPPED.value else ""

@@ -112,7 +112,7 @@ def raise_for(answer: Answer, host: str, path: str) -> None:
         )
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise CredentialsRefused(
-            f"{host} does not let these credentials read {path} ({status}): ask the other tenant "
+            f"{host} does not let these credentials use {path} ({status}): ask the other tenant "
             "whether they are still valid and what they allow."
         )
     if status == HTTPStatus.NOT_FOUND:

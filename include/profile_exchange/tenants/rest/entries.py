@@ -18,16 +18,20 @@ _WORDS = {Strategy.SUM: "INCREMENT"}
 
 
 class WireResult(msgspec.Struct, rename="camel"):
-    """What became of one entry. A state that nobody knows is kept as it came."""
+    """What became of one entry. A state that nobody knows is kept as it came.
+
+    ``validationErrors`` are by what they are about; in any other form they tell nothing.
+    """
 
     state: str | None = None
     identifier: str | None = None
     profile_id: str | None = None
-    validation_errors: dict[str, Any] | None = None
+    validation_errors: Any = None
 
     def to_port(self) -> Result:
         """The answer as the pipeline knows it."""
-        return Result(self.state or "", _uuid(self.profile_id), tuple(self.validation_errors or ()))
+        about = self.validation_errors if isinstance(self.validation_errors, dict) else ()
+        return Result(self.state or "", _uuid(self.profile_id), tuple(map(str, about)))
 
 
 def body_within(entries: Mapping[str, Entry], most: int, limit: int) -> tuple[bytes, int]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from profile_exchange.domain.entries import Entry
-from profile_exchange.domain.errors import NoLongerExposed, SourceUnavailable
+from profile_exchange.domain.errors import NoLongerExposed, ProtocolViolation, SourceUnavailable
 from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.pipeline.ports import KnownProperty, Reply, Result, Verdict
 from profile_exchange.pipeline.received import ReceivedProfile
@@ -86,6 +86,11 @@ class RestTarget:
             return Reply(Verdict.LOST, retry_after=answer.retry_after)
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return Reply(Verdict.TOO_MANY, _processed(answer.body))
+        if status == HTTPStatus.NOT_FOUND:
+            raise ProtocolViolation(
+                f"{self._client.host} has nothing to write profiles to (404 to {_PROFILES}): check "
+                "the versions of both sides."
+            )
         raise_for(answer, self._client.host, _PROFILES)
         return Reply(Verdict.ANSWERED, read_results(answer.body, _PROFILES))
 

@@ -1,0 +1,109 @@
+"""A tenant of ours that is written to over real sockets, and answers as a test tells it to."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.tenants.scripted_partner import Answer, Request, ScriptedPartner
+
+PREFIX = "/rest/v2"
+#: What is answered instead of what the tenant has to say; it says None where nothing was done.
+Fault = Callable[[Any], Answer]
+
+
+@dataclass(frozen=True)
+class Played:
+    """A fault of a write to come: before the tenant has processed it, or after."""
+
+    fault: Fault
+    processed: bool = True
+
+
+@dataclass
+class Held:
+    """A profile of the tenant's."""
+
+    id: str
+    properties: dict[str, list[str]] = field(default_factory=dict)
+
+
+class ScriptedTenant(ScriptedPartner):
+    """It looks for mail addresses, sets, and adds whatever comes, as often as it comes.
+
+    ``values`` and ``sums`` are faults of its next writes of either, ``types`` what it says of its
+    properties.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._respond)
+        self.held: dict[str, Held] = {}
+        self.types = {"email": "EMAIL", "section": "SELECT", "articles": "RANGE"}
+        self.values: list[Played] = []
+        self.sums: list[Played] = []
+        self.added = 0
+
+    def add(self, mail: str) -> Held:
+        made = Held(str(uuid.uuid4()), {"email": [mail]})
+        self.held[made.id] = made
+        return made
+
+    @property
+    def writes(self) -> list[Request]:
+        return [each for each in self.asked("/profiles") if each.method == "PUT"]
+
+    def _respond(self, request: Request) -> Answer:
+        kind, _, name = request.path.removeprefix(f"{PREFIX}/").partition("/")
+        if kind == "profileProperties":
+            return self._property(request, name)
+        return self._profile(name) if request.method == "GET" else self._written(request)
+
+    def _property(self, request: Request, name: str) -> Answer:
+        if request.method == "PUT":
+            self.types[name] = json.loads(request.body)["filterType"]
+        if name not in self.types:
+            return Answer({}, status=404)
+        count = sum(name in each.properties for each in self.held.values())
+        told = {"filterType": self.types[name], "indexed": name == "email", "profileCount": count}
+        return Answer({"id": name, **told})
+
+    def _profile(self, name: str) -> Answer:
+        if name not in self.held:
+            return Answer({}, status=404)
+        values = [{"id": key, "values": had} for key, had in self.held[name].properties.items()]
+        return Answer({"id": name, "properties": values})
+
+    def _written(self, request: Request) -> Answer:
+        waiting = self.sums if b'"INCREMENT"' in request.body else self.values
+        played = waiting.pop(0) if waiting else None
+        if played and not played.processed:
+            return played.fault(None)
+        results = [self._entry(entry) for entry in json.loads(request.body)]
+        return played.fault(results) if played else Answer(results)
+
+    def _entry(self, entry: dict[str, Any]) -> dict[str, Any]:
+        found = self._found(entry)
+        if found is None:
+            return {"identifier": entry["identifier"], "state": "NOTFOUND"}
+        before = json.dumps(found.properties)
+        for rule in entry["properties"]:
+            self._rule(found, rule)
+        state = "UNCHANGED" if json.dumps(found.properties) == before else "MODIFIED"
+        return {"identifier": entry["identifier"], "state": state, "profileId": found.id}
+
+    def _found(self, entry: dict[str, Any]) -> Held | None:
+        if "profileId" in entry:
+            return self.held.get(entry["profileId"])
+        wanted = [one["value"] for every in entry["matching"] for one in every]
+        return next((p for p in self.held.values() if p.properties["email"][0] in wanted), None)
+
+    def _rule(self, found: Held, rule: dict[str, Any]) -> None:
+        if rule["strategy"] == "INCREMENT":
+            self.added += 1
+            had = int(found.properties.get(rule["id"], ["0"])[0])
+            found.properties[rule["id"]] = [str(had + int(rule["values"][0]))]
+        else:
+            found.properties[rule["id"]] = rule["values"]

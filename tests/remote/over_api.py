@@ -66,10 +66,11 @@ class RemoteExchange(Exchange):
     """An exchange whose importing tenant is behind REST API v2."""
 
     client: Any
+    visitors: str = ""
 
     @property
     def tenant(self) -> TargetTenant:
-        return TargetTenant(RestTarget(self.client))
+        return TargetTenant(RestTarget(self.client), self.visitors)
 
     def finish(self, run: Run, admission: Any) -> Report:
         for package in admission.packages:

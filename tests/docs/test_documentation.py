@@ -105,6 +105,14 @@ def test_what_the_readme_adds_to_an_import_can_be_added(tmp_path: Path) -> None:
     registry.read_all(tmp_path, PROJECT_ROOT / "include" / "tenants").check()
 
 
+def test_the_tenant_of_blueconics_is_one(tmp_path: Path) -> None:
+    text = (PROJECT_ROOT / "docs" / "PRODUCTION.md").read_text()
+    (body,) = (b for kind, b in BLOCK.findall(text) if kind == "yaml" and b.startswith("# tenant:"))
+    file = tmp_path / "harbor-goods.yaml"
+    file.write_text(body)
+    assert registry.read_tenant(file).is_remote
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     for target in LINK.findall(document.read_text()):

@@ -99,17 +99,20 @@ def test_a_run_tells_programs_what_became_of_the_profiles(
     assert told["exchange"]["received"] >= told["counts"]["unchanged"]
 
 
+def listening(process: psutil.Process) -> set[str]:
+    """The addresses on which a process listens; none of one that has ended meanwhile."""
+    try:
+        connections = process.net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return set()
+    return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+
 def test_nothing_listens_beyond_loopback(up: subprocess.Popen[str], layout: Layout) -> None:
     running = record.running(layout)
     leaders = [psutil.Process(started.pid) for started in running.processes]
-    listening = {
-        connection.laddr.ip
-        for leader in leaders
-        for process in (leader, *leader.children(recursive=True))
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening == {"127.0.0.1"}
+    processes = [each for one in leaders for each in (one, *one.children(recursive=True))]
+    assert {address for process in processes for address in listening(process)} == {"127.0.0.1"}
 
 
 def test_after_the_launcher_was_killed_the_next_start_ends_what_it_left(

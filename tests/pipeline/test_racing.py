@@ -74,7 +74,7 @@ def test_two_connections_that_sum_into_one_property_of_one_profile_add_up(
     first = exchange(store, "first", SUM)
     second = exchange(store, "second", SUM, theirs={"visits": 4})
     runs = [first.gated(), second.gated()]
-    with paused_at("upsert._remember_received", monkeypatch) as pause:
+    with paused_at("upsert.remember_received", monkeypatch) as pause:
         done = overtaking(store, pause, lambda: write(runs[0]), lambda: write(runs[1]))
     assert [sum(part.modified for part in parts) for parts in done] == [8, 8]
     for gated in runs:
@@ -139,7 +139,7 @@ def test_two_connections_that_create_one_person_create_one(
     other = {"from": "sports", "to": "Other"}
     second = exchange(store_url, "second", other, goal=creates, theirs={"sports": "Chess"})
     runs = [first.gated(), second.gated()]
-    with paused_at("upsert._remember_received", monkeypatch) as pause:
+    with paused_at("upsert.remember_received", monkeypatch) as pause:
         done = overtaking(store_url, pause, lambda: write(runs[0]), lambda: write(runs[1]))
     assert [parts[0].created for parts in done] == [8, 0]
     assert report(runs[1][0], NOW).counts.unmatched == 8
@@ -160,7 +160,7 @@ def test_a_package_that_is_in_a_deadlock_is_written_after_all(
 
     with (
         engine_for(store).connect() as database,
-        paused_at("upsert._remember_received", monkeypatch) as pause,
+        paused_at("upsert.remember_received", monkeypatch) as pause,
     ):
         # The package is the one to find out, and so the one that PostgreSQL ends.
         database.execute(text("set deadlock_timeout = '1h'"))
@@ -187,7 +187,7 @@ def test_a_new_run_waits_for_a_package_in_the_middle_and_overtakes_the_rest(
     one = exchange(store, "first", SPORTS, profiles_per_part=4)
     run, admission = one.gated()
     assert len(admission.packages) == 2
-    with paused_at("upsert._remember_received", monkeypatch) as pause:
+    with paused_at("upsert.remember_received", monkeypatch) as pause:
         written, newer = overtaking(store, pause, lambda: write((run, admission)), one.open)
     assert isinstance(written, RunOvertaken)
     assert sum("Sports" in held for held in ours(store).values()) == 4, "a whole package"
@@ -234,7 +234,7 @@ def test_a_package_that_is_written_twice_at_once_is_written_once(
     one = exchange(store, "first", SPORTS, SUM)
     one.run()
     run, admission = one.gated()
-    with paused_at("upsert._remember_received", monkeypatch) as pause:
+    with paused_at("upsert.remember_received", monkeypatch) as pause:
         done = overtaking(
             store, pause, lambda: write((run, admission)), lambda: write((run, admission))
         )
@@ -287,7 +287,7 @@ def test_packages_of_one_run_do_not_wait_for_each_other(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, _ = exchange(store, "first", SPORTS).gated()
-    with paused_at("upsert._remember_received", monkeypatch) as pause:
+    with paused_at("upsert.remember_received", monkeypatch) as pause:
 
         def while_the_first_is_paused() -> Any:
             pause.wait()

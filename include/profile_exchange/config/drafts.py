@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
 from typing import Any
 
 from profile_exchange.config.connection_spec import ConnectionSpec
@@ -112,8 +111,3 @@ def suggested_id(title: str, taken: Iterable[str]) -> str:
     used = set(taken)
     numbered = (f"{slug}-{number}" for number in range(2, len(used) + 3))
     return next(name for name in [slug, *numbered] if name not in used)
-
-
-def file_name(connection_id: str) -> str:
-    """The name of the file of a new connection."""
-    return PurePath(connection_id).name + ".yaml"

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from profile_exchange.domain.connection import Connection, ConsentRule
+from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import InvalidRefinement
 from profile_exchange.domain.properties import (
     CREATION_DATE,
@@ -24,7 +24,7 @@ from profile_exchange.domain.refinement_grammar import parse_refinement
 from profile_exchange.domain.tenant import Objective, Segment
 from profile_exchange.exposure.stores import Database, Row, compiled
 from profile_exchange.store.tables import objective, profile_property, segment
-from profile_exchange.tenants.postgres.audience import Audience
+from profile_exchange.tenants.postgres.audience import Audience, audience_of
 
 #: Properties that every profile has without their being stored as properties.
 DERIVED = (
@@ -147,18 +147,9 @@ def audience(
     *,
     visitors_only: bool = True,
 ) -> Audience:
-    """Which of the tenant's profiles a connection lets out, by the tenant's objectives.
-
-    An objective that the tenant does not have counts for no consent.
-    """
+    """Which of the tenant's profiles a connection lets out, by the rows of its objectives."""
     known = {name: each for name, (each, _) in objectives.items()}
-    linked = tuple(known[name] for name in connection.objectives if name in known)
-    return Audience(
-        linked=linked if connection.objectives else None,
-        known=tuple(known.values()),
-        unneeded_counts=connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,
-        visitors_only=visitors_only,
-    )
+    return audience_of(connection, known, visitors_only=visitors_only)
 
 
 def refinement_of(segment: Segment) -> Refinement | None:

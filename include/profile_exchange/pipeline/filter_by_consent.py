@@ -28,7 +28,8 @@ from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.store.consent import consented
-from profile_exchange.store.tables import objective, profile
+from profile_exchange.store.definitions import objectives
+from profile_exchange.store.tables import profile
 
 
 def filter_by_consent(run: Run) -> int:
@@ -52,16 +53,7 @@ def filter_by_consent(run: Run) -> int:
 
 def objectives_of(database: Database, run: Run) -> list[Objective]:
     """The connection's objectives, as our tenant defines them now. Unknown ones count for no."""
-    query = select(objective).where(objective.c.id.in_(run.connection.objectives))
-    return [
-        Objective(
-            id=row.id,
-            name=row.name,
-            needs_consent=row.needs_consent,
-            legislations=tuple(row.legislations),
-        )
-        for row in database.execute(query)
-    ]
+    return list(objectives(database, run.connection.objectives).values())
 
 
 def without_consent(run: Run, profiles: FromClause, objectives: Sequence[Objective]) -> Select[Any]:

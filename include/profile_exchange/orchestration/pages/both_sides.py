@@ -11,13 +11,14 @@ from sqlalchemy import select
 from profile_exchange.config.drafts import Data, value_at
 from profile_exchange.domain.connection import PropertyMapping
 from profile_exchange.domain.errors import ConfigurationError, ExchangeError
-from profile_exchange.domain.properties import FilterType, ProfileProperty
+from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.orchestration.pages.configured import configuration, store_url
 from profile_exchange.orchestration.partner import credentials_in, find_connection
 from profile_exchange.pipeline.ports import ExposedSegment
 from profile_exchange.pipeline.targets import colliding
 from profile_exchange.store.database import engine_for, store_errors
+from profile_exchange.store.definitions import property_in
 from profile_exchange.store.tables import profile_property
 from profile_exchange.tenants.rest.client import RestClient
 from profile_exchange.tenants.rest.network import Patience
@@ -92,13 +93,9 @@ def _in_store(tenant: Tenant, connection_id: str, data: Data) -> Ours:
     url = store_url(tenant.id)
     if url is None:
         return Ours(tenant, tenant.properties)
-    known = profile_property.c
     with store_errors(url), engine_for(url).connect() as database:
-        rows = database.execute(select(known.id, known.name, known.filter_type, known.indexed))
-        stored = {
-            row.id: ProfileProperty(row.id, row.name, FilterType(row.filter_type), row.indexed)
-            for row in rows
-        }
+        rows = database.execute(select(profile_property))
+        stored = {row.id: property_in(row) for row in rows}
         # A tenant that nothing was loaded into yet has its properties in its file alone.
         described = {known.id: known for known in tenant.properties}
         found = colliding(database, connection_id, _mappings(data))

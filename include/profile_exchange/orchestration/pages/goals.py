@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from profile_exchange.config.registry import Configuration
@@ -154,9 +154,3 @@ def _allowed(mapping: PropertyMapping) -> str:
 
 def _refused(mapping: PropertyMapping) -> str:
     return "they are overwritten" if mapping.overwrite else "the run is refused"
-
-
-def unmapped(goal: ImportGoal, found: Found | None) -> Sequence[str]:
-    """Names of properties that are exposed to us, and not imported."""
-    used = set(goal.source_properties)
-    return [each.name for each in found.properties if each.id not in used] if found else []

@@ -14,9 +14,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.connection import Connection
-from profile_exchange.domain.properties import DataSensitivity, FilterType, ProfileProperty
+from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.pipeline.ports import KnownProperty, Target
 from profile_exchange.pipeline.runs import Run, import_goal
+from profile_exchange.store.definitions import property_in, row_of
 from profile_exchange.store.tables import profile_property
 
 
@@ -54,16 +55,8 @@ def keep(database: Database, found: dict[str, KnownProperty | None], now: dateti
 
 
 def _keep(database: Database, known: ProfileProperty, now: datetime) -> None:
-    told = {
-        "name": known.name,
-        "filter_type": known.filter_type.value,
-        "indexed": known.indexed,
-        "data_sensitivity": known.data_sensitivity.value,
-        "tags": list(known.tags),
-        "description": known.description,
-        "modified_at": now,
-    }
-    row = insert(profile_property).values(id=known.id, created_at=now, **told)
+    told = {**row_of(known), "modified_at": now}
+    row = insert(profile_property).values(created_at=now, **told)
     database.execute(row.on_conflict_do_update(index_elements=["id"], set_=told))
 
 
@@ -76,12 +69,4 @@ def make_missing(database: Database, run: Run, target: Target) -> None:
     query = select(table).where(table.c.id.in_(run.goal.targets)).order_by(table.c.id)
     for row in database.execute(query).all():
         if target.property(row.id) is None:
-            target.make_property(
-                ProfileProperty(
-                    id=row.id,
-                    name=row.name,
-                    filter_type=FilterType(row.filter_type),
-                    data_sensitivity=DataSensitivity(row.data_sensitivity),
-                    tags=tuple(row.tags),
-                )
-            )
+            target.make_property(property_in(row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from profile_exchange.domain.connection import Connection, ConsentRule
 from profile_exchange.domain.properties import VISITED_CHANNEL
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.store import consent
@@ -63,3 +65,19 @@ class Audience:
             self.linked,
             unneeded_counts=self.unneeded_counts,
         )
+
+
+def audience_of(
+    connection: Connection, known: Mapping[str, Objective], *, visitors_only: bool = True
+) -> Audience:
+    """Which of the tenant's profiles a connection lets out, by the tenant's objectives.
+
+    An objective that the tenant does not have counts for no consent.
+    """
+    linked = tuple(known[name] for name in connection.objectives if name in known)
+    return Audience(
+        linked=linked if connection.objectives else None,
+        known=tuple(known.values()),
+        unneeded_counts=connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,
+        visitors_only=visitors_only,
+    )

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.store.database import engine_for, store_errors
+from profile_exchange.store.definitions import row_of
 from profile_exchange.store.tables import objective, profile_property, segment
 
 _ADMINISTRATIVE = frozenset({"id", "created_at", "modified_at"})
@@ -29,18 +30,7 @@ def describe(url: str, tenant: Tenant, *, now: datetime) -> None:
 
 
 def _property_rows(tenant: Tenant) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": known.id,
-            "name": known.name,
-            "filter_type": known.filter_type.value,
-            "indexed": known.indexed,
-            "data_sensitivity": known.data_sensitivity.value,
-            "tags": list(known.tags),
-            "description": known.description,
-        }
-        for known in tenant.properties
-    ]
+    return [row_of(known) for known in tenant.properties]
 
 
 def _segment_rows(tenant: Tenant) -> list[dict[str, Any]]:

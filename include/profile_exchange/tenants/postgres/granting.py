@@ -8,15 +8,13 @@ from datetime import datetime
 from sqlalchemy import Column, Table, func, select
 from sqlalchemy import Connection as Database
 
-from profile_exchange.domain.connection import AcceptGoal, Connection, ConsentRule, ExposeGoal
+from profile_exchange.domain.connection import AcceptGoal, Connection, ExposeGoal
 from profile_exchange.domain.errors import FatalError, GrantOutdated
 from profile_exchange.domain.properties import DERIVED_PROPERTIES
-from profile_exchange.domain.refinement import Refinement
-from profile_exchange.domain.refinement_grammar import parse_refinement
-from profile_exchange.domain.tenant import Objective
 from profile_exchange.store.database import engine_for, store_errors
+from profile_exchange.store.definitions import objectives, refinements
 from profile_exchange.store.tables import objective, profile, profile_property, segment
-from profile_exchange.tenants.postgres.audience import Audience
+from profile_exchange.tenants.postgres.audience import Audience, audience_of
 
 
 def granted_profiles(url: str, connection: Connection, *, now: datetime) -> dict[str, int]:
@@ -33,7 +31,7 @@ def granted_profiles(url: str, connection: Connection, *, now: datetime) -> dict
                 f"Connection {connection.id} {verb} {', '.join(missing)}, which tenant "
                 f"{connection.tenant} does not have: define it again, or take it out of the file."
             )
-        return _counts(database, goal, _audience(database, connection), now)
+        return _counts(database, goal, audience_of(connection, objectives(database)), now)
 
 
 def _expose_goal(connection: Connection) -> ExposeGoal:
@@ -67,36 +65,13 @@ def _ids(database: Database, table: Table, condition: Column[bool] | None) -> se
     return set(database.execute(query if condition is None else query.where(condition)).scalars())
 
 
-def _audience(database: Database, connection: Connection) -> Audience:
-    known = {
-        row.id: Objective(
-            id=row.id,
-            name=row.name,
-            needs_consent=row.needs_consent,
-            legislations=tuple(row.legislations),
-        )
-        for row in database.execute(select(objective))
-    }
-    return Audience(
-        linked=tuple(known[name] for name in connection.objectives) or None,
-        known=tuple(known.values()),
-        unneeded_counts=connection.consent is ConsentRule.CONSENTED_OR_UNNEEDED,
-    )
-
-
 def _counts(
     database: Database, goal: ExposeGoal, audience: Audience, now: datetime
 ) -> dict[str, int]:
-    rules = _refinements(database, goal)
+    rules = refinements(database, goal.segments)
     if not rules:
         return {}
     refiner = audience.refiner(profile)
     counts = [func.count().filter(refiner.condition(rule)) for rule in rules.values()]
     query = select(*counts).select_from(profile).where(audience.condition(profile))
     return dict(zip(rules, database.execute(query, {"now": now}).one(), strict=True))
-
-
-def _refinements(database: Database, goal: ExposeGoal) -> dict[str, Refinement | None]:
-    query = select(segment.c.id, segment.c.refinement).where(segment.c.id.in_(goal.segments))
-    rows = database.execute(query.order_by(segment.c.id))
-    return {row.id: parse_refinement(row.refinement) if row.refinement else None for row in rows}

@@ -17,9 +17,9 @@ from profile_exchange.domain.properties import (
     FilterType,
 )
 from profile_exchange.domain.refinement import Refinement
-from profile_exchange.domain.refinement_grammar import parse_refinement
 from profile_exchange.domain.tenant import Objective
-from profile_exchange.store.tables import objective, profile_property, segment
+from profile_exchange.store.definitions import objectives, refinements
+from profile_exchange.store.tables import profile_property
 
 #: Properties that tell a profile's consent: taken from an entry when its profile is created.
 CONSENT_PROPERTIES = frozenset({CONSENTED_OBJECTIVES, REFUSED_OBJECTIVES, PRIVACY_LEGISLATION})
@@ -68,7 +68,7 @@ def accept_goal(connection: Connection) -> AcceptGoal:
 def read_terms(database: Database, connection: Connection, asked: Collection[str]) -> Terms:
     """The terms as the store has them at this moment."""
     goal = accept_goal(connection)
-    known = _objectives(database)
+    known = objectives(database)
     types, identifiers = _properties(database, goal)
     return Terms(
         connection=connection,
@@ -77,7 +77,7 @@ def read_terms(database: Database, connection: Connection, asked: Collection[str
         linked=[known[name] for name in connection.objectives if name in known],
         asked=[known[name] for name in asked if name in known] if asked else None,
         known=known,
-        segments=_segments(database, goal),
+        segments=refinements(database, goal.segments),
     )
 
 
@@ -94,25 +94,3 @@ def _properties(
         elif not row.indexed and row.id in goal.properties:
             types[row.id] = FilterType(row.filter_type)
     return types, identifiers
-
-
-def _objectives(database: Database) -> dict[str, Objective]:
-    return {
-        row.id: Objective(
-            id=row.id,
-            name=row.name,
-            needs_consent=row.needs_consent,
-            legislations=tuple(row.legislations),
-        )
-        for row in database.execute(select(objective))
-    }
-
-
-def _segments(database: Database, goal: AcceptGoal) -> dict[str, Refinement | None]:
-    if not goal.segments:
-        return {}
-    query = select(segment.c.id, segment.c.refinement).where(segment.c.id.in_(goal.segments))
-    return {
-        row.id: None if row.refinement is None else parse_refinement(row.refinement)
-        for row in database.execute(query)
-    }

@@ -23,6 +23,8 @@ OLDEST_SERVER = 150_000
 #: PostgreSQL's clock decides when tokens end; more than this between it and ours is noticed.
 CLOCK_TOLERANCE = timedelta(seconds=5)
 MIGRATE = "Run `exchange migrate`."
+#: The user may be missing, or the server it is one of.
+START_OR_MIGRATE = "Start the database where it does not run; else run `exchange migrate`."
 
 
 def stores(around: Surroundings) -> Iterator[Finding]:
@@ -78,7 +80,7 @@ def exposure_rights(around: Surroundings) -> Iterator[Finding]:
         try:
             yield _rights(tenant, url)
         except ExchangeError as error:
-            yield wrong("API's rights", str(error), MIGRATE)
+            yield wrong("API's rights", str(error), START_OR_MIGRATE)
 
 
 def _rights(tenant: Tenant, url: str) -> Finding:

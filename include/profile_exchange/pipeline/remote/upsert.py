@@ -104,7 +104,7 @@ def _ask_for_all(
         with _turn(guard, run, alone=asking.alone):
             reply = asking.ask(entries)
         with run.engine.begin() as database:
-            _note_answers(database, run, reply)
+            _note_answers(database, run, reply, now)
 
 
 @contextmanager
@@ -126,14 +126,14 @@ def _note_sent(database: Database, run: Run, entries: Mapping[str, Entry], now: 
         database.execute(insert(sent).on_conflict_do_nothing(), intents)
 
 
-def _note_answers(database: Database, run: Run, reply: Reply) -> None:
+def _note_answers(database: Database, run: Run, reply: Reply, now: datetime) -> None:
     if not reply.results:
         return
     sent = run.staging.sent
     answers = [
         {
             "profile_id": UUID(name),
-            "first_at": func.now(),
+            "first_at": now,
             "state": result.state,
             "about": next(iter(sorted(result.about)), ""),
             "target_id": result.profile_id,

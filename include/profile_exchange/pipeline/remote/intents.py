@@ -1,0 +1,268 @@
+"""Intents: what is about to be added to sums at another tenant, written down before it is asked.
+
+An intent is ``exchange.sum_intent``'s row of one source profile: what it adds to one property of
+one profile, and what that holds without it. It ends in the transaction that enters it into the
+ledger of contributions, or when it is known that nothing was added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    Subquery,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy import Connection as Database
+from sqlalchemy.dialects.postgresql import insert
+
+from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy
+from profile_exchange.domain.entries import Rule, State
+from profile_exchange.domain.fates import Fate
+from profile_exchange.domain.merging import canonical
+from profile_exchange.domain.packages import IdRange
+from profile_exchange.pipeline.contributions import held, summed
+from profile_exchange.pipeline.merging import brought
+from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_UNSETTLED
+from profile_exchange.pipeline.remote.rivals import change_state
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.store.tables import contribution, sum_intent
+
+_NAMES = [column.name for column in sum_intent.columns]
+#: Property and profile that a sum is about.
+Key = tuple[str, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is to be added to one property of one profile, and what it holds without that."""
+
+    property_id: str
+    target_id: UUID
+    before: Decimal
+    difference: Decimal
+    leaves_nothing: bool
+
+    @property
+    def key(self) -> Key:
+        """What it is about."""
+        return self.property_id, self.target_id
+
+    @property
+    def after(self) -> Decimal:
+        """What the property holds with it."""
+        return self.before + self.difference
+
+    def rule(self) -> Rule:
+        """What is asked of the tenant: to add it, or to empty what nothing is left in."""
+        if self.leaves_nothing and not self.after:
+            return Rule(self.property_id, (), Strategy.SET)
+        return Rule(self.property_id, (canonical(self.difference),), Strategy.SUM)
+
+
+def intend(database: Database, run: Run, package: IdRange, now: datetime) -> None:
+    """Write down what a package adds, and what it takes out of profiles that it has left."""
+    for mapping in summed(run.goal):
+        _intend(database, run, _answered(run, package), mapping, now)
+    for mapping in summed(run.goal):
+        _intend_to_take_out(database, run, package, mapping, now)
+
+
+def _answered(run: Run, package: IdRange) -> Subquery:
+    """The mapped profiles of a package that the tenant knows, each with the id it has there."""
+    mapped, sent, fate = run.staging.mapped, run.staging.sent, run.staging.fate
+    superseded = exists().where(
+        fate.c.profile_id == sent.c.profile_id, fate.c.fate == Fate.SUPERSEDED.value
+    )
+    return (
+        select(
+            mapped.c.profile_id,
+            sent.c.target_id,
+            mapped.c.sums,
+            (sent.c.state == State.CREATED.value).label("is_new"),
+        )
+        .join_from(mapped, sent, sent.c.profile_id == mapped.c.profile_id)
+        .where(mapped.c.profile_id.between(package.first, package.last))
+        .where(sent.c.state.in_(PROCESSED), sent.c.target_id.isnot(None), ~superseded)
+        .subquery("answered")
+    )
+
+
+def _intend(
+    database: Database, run: Run, mapped: Subquery, mapping: PropertyMapping, now: datetime
+) -> None:
+    ledger, same, before = held(run, mapped, mapping)
+    brings: ColumnElement[Any] = brought(mapped.c.sums, mapping)
+    if mapping.restriction is not Restriction.ALL_PROFILES:
+        for_new = mapping.restriction is Restriction.NEW_PROFILES_ONLY
+        brings = case((mapped.c.is_new == for_new, brings), else_=None)
+    had = func.coalesce(before.amount, 0)
+    rows = (
+        select(
+            literal(run.connection.id),
+            literal(mapping.target),
+            mapped.c.target_id,
+            literal(mapping.label),
+            mapped.c.profile_id,
+            brings,
+            func.coalesce(brings, 0) - had,
+            _held_in_all(run, mapping.target, mapped.c.target_id),
+            literal(now),
+        )
+        .select_from(mapped.outerjoin(ledger, same))
+        .where(or_(brings.isnot(None), func.coalesce(before.from_another, False)))
+        .where(or_(brings.is_distinct_from(ledger.c.amount), before.from_another))
+    )
+    database.execute(insert(sum_intent).from_select(_NAMES, rows).on_conflict_do_nothing())
+
+
+def _intend_to_take_out(
+    database: Database, run: Run, package: IdRange, mapping: PropertyMapping, now: datetime
+) -> None:
+    """Of profiles that are elsewhere now: what they left behind, where nobody took their place."""
+    sent, fate, ledger = run.staging.sent, run.staging.fate, contribution
+    taken_over = exists().where(sent.c.target_id == ledger.c.target_id)
+    superseded = exists().where(
+        fate.c.profile_id == ledger.c.source_id, fate.c.fate == Fate.SUPERSEDED.value
+    )
+    other = sent.alias("other")
+    moved = exists().where(
+        other.c.profile_id == ledger.c.source_id,
+        other.c.state.in_(PROCESSED),
+        other.c.target_id != ledger.c.target_id,
+    )
+    rows = select(
+        ledger.c.connection,
+        ledger.c.property_id,
+        ledger.c.target_id,
+        ledger.c.source_property,
+        ledger.c.source_id,
+        cast(null(), Numeric),
+        -ledger.c.amount,
+        _held_in_all(run, mapping.target, ledger.c.target_id),
+        literal(now),
+    ).where(
+        ledger.c.connection == run.connection.id,
+        ledger.c.property_id == mapping.target,
+        ledger.c.source_property == mapping.label,
+        ledger.c.source_id.between(package.first, package.last),
+        or_(superseded, moved),
+        ~taken_over,
+    )
+    database.execute(insert(sum_intent).from_select(_NAMES, rows).on_conflict_do_nothing())
+
+
+def _held_in_all(run: Run, target: str, target_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What all mappings together have brought to a property: as it is ours alone, what it holds."""
+    every = contribution.alias("every")
+    total = select(func.coalesce(func.sum(every.c.amount), 0)).where(
+        every.c.connection == run.connection.id,
+        every.c.property_id == target,
+        every.c.target_id == target_id,
+    )
+    return total.scalar_subquery()
+
+
+def open_intents(database: Database, run: Run) -> list[Intent]:
+    """What is open, of all packages and runs of the connection."""
+    table = sum_intent
+    query = (
+        select(
+            table.c.property_id,
+            table.c.target_id,
+            func.min(table.c.before),
+            func.sum(table.c.difference),
+            func.bool_and(table.c.amount.is_(None)),
+        )
+        .where(table.c.connection == run.connection.id)
+        .group_by(table.c.property_id, table.c.target_id)
+        .order_by(table.c.target_id)
+    )
+    return [Intent(*row) for row in database.execute(query)]
+
+
+def hold_before(run: Run, intent: Intent, holds: Decimal) -> None:
+    """Note what a property holds now, where the ledger cannot know it."""
+    with run.engine.begin() as database:
+        change = update(sum_intent).where(_about(run, {intent.key}))
+        database.execute(change.values(before=holds))
+
+
+def _about(run: Run, keys: Collection[Key]) -> ColumnElement[bool]:
+    table = sum_intent
+    return and_(
+        table.c.connection == run.connection.id,
+        tuple_(table.c.property_id, table.c.target_id).in_(list(keys)),
+    )
+
+
+def enter(run: Run, keys: Collection[Key], *, written: bool = True) -> None:
+    """Enter what is done into the ledger, in one transaction with the end of the intent."""
+    if not keys:
+        return
+    table, ledger = sum_intent, contribution
+    names = ["connection", "property_id", "target_id", "source_property", "source_id", "amount"]
+    rows = select(*(table.c[name] for name in names)).where(
+        _about(run, keys), table.c.amount.isnot(None)
+    )
+    entry = insert(ledger).from_select(names, rows)
+    new = {name: entry.excluded[name] for name in ("source_id", "amount")}
+    gone = exists().where(
+        _about(run, keys),
+        table.c.amount.is_(None),
+        *(table.c[name] == ledger.c[name] for name in names[:4]),
+    )
+    with run.engine.begin() as database:
+        database.execute(entry.on_conflict_do_update(constraint=ledger.primary_key, set_=new))
+        database.execute(delete(ledger).where(gone))
+        if written:
+            _mark_modified(database, run, keys)
+        database.execute(delete(table).where(_about(run, keys)))
+
+
+def _mark_modified(database: Database, run: Run, keys: Collection[Key]) -> None:
+    sent = run.staging.sent
+    changed = update(sent).where(
+        sent.c.profile_id.in_(_sources(run, keys)), sent.c.state == State.UNCHANGED.value
+    )
+    database.execute(changed.values(state=State.MODIFIED.value))
+
+
+def drop(run: Run, keys: Collection[Key], state: str = "", about: str = "") -> None:
+    """End intents that nothing came of; with a state, say it of the profiles they were from."""
+    with run.engine.begin() as database:
+        if state:
+            change_state(database, run, _sources(run, keys), state, about)
+        database.execute(delete(sum_intent).where(_about(run, keys)))
+
+
+def mark_unsettled(run: Run, keys: Iterable[Key]) -> None:
+    """Say of profiles that nobody can tell whether their sums were added; the intents stay."""
+    with run.engine.begin() as database:
+        for property_id, of_property in groupby(sorted(keys), key=itemgetter(0)):
+            sources = _sources(run, set(of_property))
+            change_state(database, run, sources, SUM_UNSETTLED, property_id)
+
+
+def _sources(run: Run, keys: Collection[Key]) -> Any:
+    return select(sum_intent.c.source_id).where(_about(run, keys))

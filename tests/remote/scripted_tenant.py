@@ -62,13 +62,16 @@ class ScriptedTenant(ScriptedPartner):
         return self._profile(name) if request.method == "GET" else self._written(request)
 
     def _property(self, request: Request, name: str) -> Answer:
+        if not name:
+            return Answer({"profileProperties": [self._described(each) for each in self.types]})
         if request.method == "PUT":
             self.types[name] = json.loads(request.body)["filterType"]
-        if name not in self.types:
-            return Answer({}, status=404)
+        return Answer(self._described(name)) if name in self.types else Answer({}, status=404)
+
+    def _described(self, name: str) -> dict[str, Any]:
         count = sum(name in each.properties for each in self.held.values())
         told = {"filterType": self.types[name], "indexed": name == "email", "profileCount": count}
-        return Answer({"id": name, **told})
+        return {"id": name, **told}
 
     def _profile(self, name: str) -> Answer:
         if name not in self.held:

@@ -101,9 +101,9 @@ async def granted(bearer: Annotated[Bearer, Depends(bearer)]) -> Grant:
     return grant
 
 
-async def writing(request: Request, service: Serving, tenant: Hosted) -> Bearer:
-    """As `bearer`, without a database connection once the token is known: the body of a request
-    may take its time."""
+async def bearer_alone(request: Request, service: Serving, tenant: Hosted) -> Bearer:
+    """As `bearer`, without a database connection once the token is known: what comes then, such as
+    the body of a request, may take its time."""
     async with service.stores.connection(tenant) as database:
         return await bearer(request, service, tenant, database)
 
@@ -117,4 +117,4 @@ def _bearer_token(request: Request) -> str:
 
 Borne = Annotated[Bearer, Depends(bearer)]
 Granted = Annotated[Grant, Depends(granted)]
-Writing = Annotated[Bearer, Depends(writing)]
+BorneAlone = Annotated[Bearer, Depends(bearer_alone)]

@@ -15,9 +15,10 @@ from starlette.requests import Request
 
 from profile_exchange.domain.properties import DataSensitivity, FilterType
 from profile_exchange.exposure import definitions
-from profile_exchange.exposure.authentication import Borne, Writing
+from profile_exchange.exposure.authentication import Borne, BorneAlone
 from profile_exchange.exposure.bodies import body_of, json_body
 from profile_exchange.exposure.grant import Acceptance
+from profile_exchange.exposure.holding import profile_count
 from profile_exchange.exposure.listings import Paged
 from profile_exchange.exposure.refusals import insufficient_scope, invalid_request, not_found
 from profile_exchange.exposure.service import Serving, Store
@@ -101,15 +102,18 @@ async def described_properties(
 
 @router.get("/{propertyId}", response_model_exclude_none=True)
 async def described_property(
-    database: Store, bearer: Borne, property_id: Annotated[str, Path(alias="propertyId")]
+    service: Serving, bearer: BorneAlone, property_id: Annotated[str, Path(alias="propertyId")]
 ) -> ProfilePropertyResponse:
-    """A profile property that is exposed or may be written."""
+    """A profile property that is exposed or may be written, and then how many profiles hold it."""
     found = None
     if property_id in bearer.described:
-        found = await _property(database, property_id, linkable=property_id in bearer.linkable)
+        linkable = property_id in bearer.linkable
+        async with service.stores.connection(bearer.tenant) as database:
+            found = await _property(database, property_id, linkable=linkable)
     if found is None:
         raise not_found("There is no such profile property, or it is not exposed.")
-    return found
+    count = await profile_count(service, bearer.acceptance(), property_id)
+    return found.model_copy(update={"profile_count": count})
 
 
 @router.put(
@@ -121,7 +125,7 @@ async def make_property(
     request: Request,
     *,
     service: Serving,
-    bearer: Writing,
+    bearer: BorneAlone,
     property_id: Annotated[str, Path(alias="propertyId")],
 ) -> ProfilePropertyResponse:
     """Make a profile property that the connection accepts. One that exists stays as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ class Service:
     clock: Clock = utc_now
     origins: Origins = field(default_factory=Origins)
     secrets: SecretChecks = field(default_factory=SecretChecks)
+    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock, resolve: Resolve) -> Service:

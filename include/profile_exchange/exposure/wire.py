@@ -60,7 +60,10 @@ class SegmentResponse(_Wire):
 
 
 class ProfilePropertyResponse(_Wire):
-    """An exposed profile property. ``indexed`` says that profiles may be linked on it."""
+    """A profile property. ``indexed`` says that profiles may be linked on it.
+
+    ``profileCount`` says how many profiles hold a value, to who may write it and asks for it alone.
+    """
 
     id: str
     name: str
@@ -71,6 +74,7 @@ class ProfilePropertyResponse(_Wire):
     tags: tuple[str, ...]
     creation_date: Time | None
     last_modified_date: Time | None
+    profile_count: int | None = None
 
     @classmethod
     def of(cls, known: ProfileProperty, dates: Dates, *, linkable: bool) -> ProfilePropertyResponse:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from profile_exchange.exposure.authentication import Writing
+from profile_exchange.exposure.authentication import BorneAlone
 from profile_exchange.exposure.bodies import body_of, json_body
 from profile_exchange.exposure.description import MEANINGS
 from profile_exchange.exposure.entries import (
@@ -45,7 +45,7 @@ async def write_profiles(
     request: Request,
     *,
     service: Serving,
-    bearer: Writing,
+    bearer: BorneAlone,
     objective_ids: Annotated[str, Query(alias="objectiveIds", max_length=10_000)] = "",
 ) -> Response:
     """Create or update up to a thousand profiles. Answers each entry, in their order."""

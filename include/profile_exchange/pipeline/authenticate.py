@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from profile_exchange.domain.errors import NoLongerExposed
 from profile_exchange.domain.packages import parts_for
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, ProfileProperty
 from profile_exchange.pipeline.plan import Plan, PlannedProperty, SegmentChanges
-from profile_exchange.pipeline.ports import ExposedSegment, Source
+from profile_exchange.pipeline.ports import ExposedSegment, Holding, Source
 from profile_exchange.pipeline.remote.properties import TargetTenant
 from profile_exchange.pipeline.runs import RUNNING, Run, find_run, import_goal, open_run
 from profile_exchange.pipeline.scope import planned_pull, segment_changes
@@ -139,7 +139,7 @@ def _planned(
     connection: Connection,
     exposed: Exposed,
     segments: Sequence[ExposedSegment],
-    holding: Collection[str] | None,
+    holding: Holding | None,
 ) -> Plan:
     known = {prop.id: prop for prop in exposed.properties}
     names = tuple(segment.id for segment in segments)

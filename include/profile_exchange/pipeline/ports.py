@@ -99,10 +99,21 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class KnownProperty:
-    """A profile property of our tenant, and whether any profile has a value for it."""
+    """A profile property of our tenant, and whether any profile has a value for it.
+
+    ``holds_values`` is None where the tenant does not tell.
+    """
 
     described: ProfileProperty
-    holds_values: bool
+    holds_values: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Which properties profiles of our tenant hold values of; of those ``untold`` nobody knows."""
+
+    held: frozenset[str] = frozenset()
+    untold: frozenset[str] = frozenset()
 
 
 class Target(Protocol):
@@ -115,8 +126,11 @@ class Target(Protocol):
     def authenticate(self) -> None:
         """Prove that the credentials are accepted."""
 
+    def properties(self) -> Sequence[ProfileProperty]:
+        """The profile properties that there are, without looking for who holds values of them."""
+
     def property(self, property_id: str) -> KnownProperty | None:
-        """A profile property, if there is one of this id."""
+        """A profile property, if there is one of this id. Telling who holds it may take a while."""
 
     def make_property(self, wanted: ProfileProperty) -> None:
         """Make a profile property; one that is there already stays as it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -23,6 +23,7 @@ from profile_exchange.domain.properties import (
 from profile_exchange.domain.suggestions import free_name, imported_name
 from profile_exchange.domain.transforms import outcomes, result_type
 from profile_exchange.domain.values import type_problem
+from profile_exchange.pipeline.ports import Holding
 from profile_exchange.pipeline.runs import Run, import_goal
 from profile_exchange.store.tables import adopted_property, profile, profile_property
 
@@ -31,11 +32,11 @@ def target_types(
     database: Database,
     connection: Connection,
     sources: Mapping[str, ProfileProperty],
-    holding: Collection[str] | None = None,
+    holding: Holding | None = None,
 ) -> dict[str, FilterType]:
     """The type of each target: its own if it exists, else that of what is first mapped to it.
 
-    ``holding`` are the properties that hold values, where the profiles are not in this database.
+    ``holding`` says which properties hold values, where the profiles are not in this database.
 
     Raises `TargetRefused` for the first mapping that must not be written, `ConfigurationError`
     for one whose transforms do not go with the type of its source.
@@ -47,7 +48,7 @@ def target_types(
         types.setdefault(mapping.target, _mapped_type(connection, mapping, sources))
         _check_sum(connection, mapping, types[mapping.target])
         _check_known_texts(connection, mapping, types[mapping.target])
-    _check_collisions(database, connection, mappings, holding)
+    check_collisions(database, connection, holding)
     return types
 
 
@@ -115,51 +116,78 @@ def _check_sum(connection: Connection, mapping: PropertyMapping, target: FilterT
         )
 
 
-def _check_collisions(
-    database: Database,
-    connection: Connection,
-    mappings: Sequence[PropertyMapping],
-    holding: Collection[str] | None,
+def check_collisions(
+    database: Database, connection: Connection, holding: Holding | None = None
 ) -> None:
+    """Raise `TargetRefused` for the first mapping that `colliding` finds."""
+    mappings = import_goal(connection).mappings
     for mapping in colliding(database, connection.id, mappings, holding):
-        raise _collision(database, connection, mapping)
+        taken = mapping.target in _of_others(database, connection.id)
+        untold = holding is not None and mapping.target in holding.untold
+        raise _collision(database, connection, mapping, untold=untold and not taken)
+
+
+def may_collide(
+    database: Database, connection_id: str, mappings: Iterable[PropertyMapping]
+) -> dict[str, list[PropertyMapping]]:
+    """The targets that must not hold values, with the mappings to each.
+
+    They are new to the connection, and no ``overwrite`` takes them as they are.
+    """
+    query = select(adopted_property.c.property_id).where(
+        adopted_property.c.connection == connection_id
+    )
+    ours = set(database.execute(query).scalars())
+    found: dict[str, list[PropertyMapping]] = {}
+    for mapping in mappings:
+        if not mapping.overwrite and mapping.target not in ours:
+            found.setdefault(mapping.target, []).append(mapping)
+    return found
 
 
 def colliding(
     database: Database,
     connection_id: str,
     mappings: Sequence[PropertyMapping],
-    holding: Collection[str] | None = None,
+    holding: Holding | None = None,
 ) -> Iterator[PropertyMapping]:
-    """Mappings to a target that holds values that this connection has never written.
+    """Mappings to a target that holds values that this connection has never written, or may.
 
     It must not write over them (SEMANTICS, Mapping and writing 3), also where nothing defines the
     property: a profile may hold values of one that is only about to be made.
     """
-    query = select(adopted_property.c.property_id).where(
-        adopted_property.c.connection == connection_id
-    )
-    ours = set(database.execute(query).scalars())
-    taken = _of_others(database, connection_id)
-    wanted = [each for each in mappings if not each.overwrite and each.target not in ours]
-    yield from (mapping for mapping in wanted if mapping.target in taken)
-    left = {mapping.target for mapping in wanted} - taken
+    wanted = may_collide(database, connection_id, mappings)
+    taken = wanted.keys() & _of_others(database, connection_id)
+    yield from _mapped_to(taken, wanted)
+    left = wanted.keys() - taken
     if holding is not None:
-        yield from (mapping for mapping in wanted if mapping.target in left & set(holding))
+        yield from _mapped_to(left & (holding.held | holding.untold), wanted)
         return
     while held := _holding_values(database, left):
-        yield from (mapping for mapping in wanted if mapping.target in held)
+        yield from _mapped_to(held, wanted)
         left -= held
 
 
+def _mapped_to(
+    targets: Collection[str], wanted: Mapping[str, Sequence[PropertyMapping]]
+) -> Iterator[PropertyMapping]:
+    return (each for target, some in wanted.items() if target in targets for each in some)
+
+
 def _collision(
-    database: Database, connection: Connection, mapping: PropertyMapping
+    database: Database, connection: Connection, mapping: PropertyMapping, *, untold: bool = False
 ) -> TargetRefused:
     free = suggested_name(database, connection, mapping)
+    maps = f"Connection {connection.id} maps {mapping.label} to {mapping.target}"
+    if untold:
+        return TargetRefused(
+            f"{maps}, and tenant {connection.tenant} does not tell whether profiles hold values "
+            f"of it already. Map to a new property, such as {free}, or look there, and say "
+            "overwrite: true if what it holds may be written over."
+        )
     return TargetRefused(
-        f"Connection {connection.id} maps {mapping.label} to {mapping.target}, which already "
-        "holds values that it did not write, or is another connection's own. Map to a new "
-        f"property, such as {free}, or say overwrite: true."
+        f"{maps}, which already holds values that it did not write, or is another connection's "
+        f"own. Map to a new property, such as {free}, or say overwrite: true."
     )
 
 

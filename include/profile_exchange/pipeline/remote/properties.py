@@ -6,6 +6,7 @@ import. Nothing is kept of their values.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +16,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.properties import ProfileProperty
-from profile_exchange.pipeline.ports import KnownProperty, Target
+from profile_exchange.pipeline.ports import Holding, KnownProperty, Target
 from profile_exchange.pipeline.runs import Run, import_goal
+from profile_exchange.pipeline.targets import check_collisions, may_collide
 from profile_exchange.store.definitions import property_in, row_of
 from profile_exchange.store.tables import profile_property
 
@@ -28,30 +30,47 @@ class TargetTenant:
     target: Target
     visitors: str = ""
 
-    def look(self, database: Database, connection: Connection, now: datetime) -> set[str]:
+    def look(self, database: Database, connection: Connection, now: datetime) -> Holding:
         """Authenticate, and keep what the tenant says of its properties. Returns who hold values.
 
         Raises what `Target` raises.
         """
         self.target.authenticate()
-        return keep(database, ask(self.target, connection), now)
+        guarded = may_collide(database, connection.id, import_goal(connection).mappings)
+        return keep(database, ask(self.target, connection, guarded), now)
 
 
-def ask(target: Target, connection: Connection) -> dict[str, KnownProperty | None]:
-    """What the tenant has of the properties that an import writes or matches on."""
+def ask(
+    target: Target, connection: Connection, guarded: Collection[str]
+) -> dict[str, KnownProperty | None]:
+    """What the tenant has of the properties that an import writes or matches on.
+
+    Who holds values of one takes a tenant long to find out: it is asked of the ``guarded`` alone.
+    """
     goal = import_goal(connection)
     linked = (pair.ours for link in goal.links for pair in link)
-    return {name: target.property(name) for name in dict.fromkeys([*goal.targets, *linked])}
+    needed = dict.fromkeys([*goal.targets, *linked])
+    listed = {known.id: known for known in target.properties()} if needed.keys() - guarded else {}
+    return {
+        name: KnownProperty(listed[name], holds_values=None)
+        if name in listed and name not in guarded
+        else target.property(name)
+        for name in needed
+    }
 
 
-def keep(database: Database, found: dict[str, KnownProperty | None], now: datetime) -> set[str]:
+def keep(database: Database, found: dict[str, KnownProperty | None], now: datetime) -> Holding:
     """Keep what was found, forget what is gone. Returns the properties that hold values."""
     gone = [name for name, known in found.items() if known is None]
     database.execute(delete(profile_property).where(profile_property.c.id.in_(gone)))
     for known in found.values():
         if known is not None:
             _keep(database, known.described, now)
-    return {name for name, known in found.items() if known and known.holds_values}
+    told = {name: known.holds_values for name, known in found.items() if known}
+    return Holding(
+        held=frozenset(name for name, holds in told.items() if holds),
+        untold=frozenset(name for name, holds in told.items() if holds is None),
+    )
 
 
 def _keep(database: Database, known: ProfileProperty, now: datetime) -> None:
@@ -64,9 +83,13 @@ def make_missing(database: Database, run: Run, target: Target) -> None:
     """Make the target properties that the tenant does not have yet, as they were described here.
 
     One that was made with another type since the run started is told by the run's own check.
+    Raises `TargetRefused` for one that was defined nowhere, and of which profiles hold values.
     """
     table = profile_property
     query = select(table).where(table.c.id.in_(run.goal.targets)).order_by(table.c.id)
-    for row in database.execute(query).all():
-        if target.property(row.id) is None:
-            target.make_property(property_in(row))
+    missing = [row for row in database.execute(query).all() if target.property(row.id) is None]
+    for row in missing:
+        target.make_property(property_in(row))
+    made = {row.id: target.property(row.id) for row in missing}
+    held = frozenset(name for name, known in made.items() if known and known.holds_values)
+    check_collisions(database, run.connection, Holding(held))

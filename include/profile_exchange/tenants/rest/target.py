@@ -17,6 +17,7 @@ from profile_exchange.pipeline.received import ReceivedProfile
 from profile_exchange.tenants.rest.answers import Answer, raise_for
 from profile_exchange.tenants.rest.client import Query, RestClient
 from profile_exchange.tenants.rest.entries import body_within, read_results
+from profile_exchange.tenants.rest.source import RestSource
 from profile_exchange.tenants.rest.wire import WireProperty, read
 
 #: REST API v2 processes so many entries of a request.
@@ -43,6 +44,10 @@ class RestTarget:
         """Prove that key and secret are accepted."""
         self._client.authenticate()
 
+    def properties(self) -> Sequence[ProfileProperty]:
+        """Every profile property that the tenant lists."""
+        return RestSource(self._client).properties()
+
     def property(self, property_id: str) -> KnownProperty | None:
         """A profile property, if there is one of this id."""
         path = f"/profileProperties/{quote(property_id, safe='')}"
@@ -50,7 +55,8 @@ class RestTarget:
             found = self._client.get(path, [], lambda body: read(body, WireProperty, path))
         except NoLongerExposed:
             return None
-        return KnownProperty(found.to_domain(), bool(found.profile_count))
+        count = found.profile_count
+        return KnownProperty(found.to_domain(), None if count is None else count > 0)
 
     def make_property(self, wanted: ProfileProperty) -> None:
         """Make a profile property."""

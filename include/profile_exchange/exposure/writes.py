@@ -30,6 +30,8 @@ from profile_exchange.exposure.service import Serving
 from profile_exchange.tenants.postgres.accepting.accept import Submission, accept
 
 MAX_BODY = 10 * 1024 * 1024
+#: Characters; as many fit into an address, of which a server reads 64 KiB, however they are written.
+MAX_OBJECTIVES = 5_000
 TOO_MANY = 413
 
 router = APIRouter(tags=["Profiles"])
@@ -46,7 +48,7 @@ async def write_profiles(
     *,
     service: Serving,
     bearer: BorneAlone,
-    objective_ids: Annotated[str, Query(alias="objectiveIds", max_length=10_000)] = "",
+    objective_ids: Annotated[str, Query(alias="objectiveIds", max_length=MAX_OBJECTIVES)] = "",
 ) -> Response:
     """Create or update up to a thousand profiles. Answers each entry, in their order."""
     acceptance = bearer.acceptance()

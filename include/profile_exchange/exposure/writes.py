@@ -30,7 +30,7 @@ from profile_exchange.exposure.service import Serving
 from profile_exchange.tenants.postgres.accepting.accept import Submission, accept
 
 MAX_BODY = 10 * 1024 * 1024
-#: Characters; as many fit into an address, of which a server reads 64 KiB, however they are written.
+#: Characters: as many go into an address, of which servers read 64 KiB, however they are written.
 MAX_OBJECTIVES = 5_000
 TOO_MANY = 413
 

@@ -8,7 +8,7 @@ INSTALLER := scripts/bootstrap.py pyproject.toml requirements.txt
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --extra build
 
-# A file's tests stay together, and those that start Airflow come first.
+# A file's tests stay together. What else does, and what comes first, is said in tests/.
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 export PYTHON

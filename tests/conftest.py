@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from profile_exchange.config.settings import settings as installation_settings
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.store.database import engine_for, migrate
 from tests.folders import enterable
+from tests.scheduling import Together
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("exchange", deadline=None)
@@ -21,6 +23,17 @@ settings.load_profile("exchange")
 
 TEMPLATE = "store_template"
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts Airflow takes longest, and comes first."""
+    items.sort(key=lambda item: item.get_closest_marker("airflow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One worker takes all tests of a file, or of a folder that shares what takes long to start."""
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ from profile_exchange.installation.airflow_environment import Project
 from profile_exchange.installation.launch import Installation
 from profile_exchange.sample import loading
 from tests.airflow.mail_server import MailServer, text_of
-from tests.airflow.test_end_to_end import airflow, finished, recorded
+from tests.end_to_end.driving import airflow, finished, recorded
 from tests.folders import enterable
 from tests.pipeline.exchange import profile_id
 from tests.tenants import faults

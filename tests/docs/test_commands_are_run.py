@@ -14,9 +14,9 @@ from tests.docs.test_documentation import README
 RUN_BY = {
     "up": ("tests/installation/test_up.py", r'\[EXCHANGE, "up"'),
     "down": ("tests/cli/test_configured_commands.py", r'exchange\("down"'),
-    "run": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "run"'),
-    "preview": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "preview"'),
-    "check": ("tests/airflow/test_end_to_end.py", r'exchange\(installation, "check"'),
+    "run": ("tests/end_to_end/test_commands.py", r'exchange\(installation, "run"'),
+    "preview": ("tests/end_to_end/test_commands.py", r'exchange\(installation, "preview"'),
+    "check": ("tests/end_to_end/test_commands.py", r'exchange\(installation, "check"'),
     "show": ("tests/cli/test_configured_commands.py", r'exchange\("show"'),
     "history": ("tests/cli/test_configured_commands.py", r'exchange\("history"'),
     "quarantine": ("tests/cli/test_quarantine_command.py", r'exchange\("quarantine"'),

@@ -1,0 +1,77 @@
+"""What the tests ask of a running installation: a run, a request to Airflow, a command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from profile_exchange.installation.airflow_api import RunState
+from profile_exchange.installation.launch import Installation
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import run as runs
+
+CONNECTION = "taylor-times"
+
+
+def finished(
+    installation: Installation,
+    dag_id: str = CONNECTION,
+    watch: Callable[[RunState], None] = lambda _: None,
+) -> RunState:
+    run_id = installation.api.trigger(dag_id)
+    for state in installation.follow(dag_id, run_id):
+        watch(state)
+    return state
+
+
+def recorded(installation: Installation, run_id: str) -> Mapping[str, Any]:
+    """The run's row in the importing tenant's database, its newest attempt."""
+    query = select(runs).where(runs.c.run_id == run_id).order_by(runs.c.seq.desc()).limit(1)
+    with engine_for(installation.store_url("harbor-goods")).connect() as database:
+        return database.execute(query).mappings().one()
+
+
+def airflow(installation: Installation, method: str, path: str, **options: Any) -> Any:
+    """A request to Airflow's REST API that the launcher has no need of."""
+    answer = installation.api._authorised(method, f"/api/v2{path}", **options)
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def exchange(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line, as its user calls it beside this installation."""
+    environment = {
+        **os.environ,
+        "EXCHANGE_STATE_DIR": str(installation.layout.state),
+        "EXCHANGE_SECRETS_DIR": str(installation.layout.secrets),
+        "EXCHANGE_CONNECTIONS_DIR": str(installation.project.connections),
+        "EXCHANGE_TENANTS_DIR": str(installation.project.tenants),
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+    command = [str(Path(sys.executable).with_name("exchange")), *arguments]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
+
+
+@contextmanager
+def edited(file: Path, *changes: tuple[str, str]) -> Iterator[None]:
+    """A configuration file with some text replaced, for as long as the context lasts."""
+    before = file.read_text()
+    after = before
+    for old, new in changes:
+        assert old in after
+        after = after.replace(old, new)
+    file.write_text(after)
+    try:
+        yield
+    finally:
+        file.write_text(before)

@@ -1,0 +1,61 @@
+"""A run waits for a person, who decides in Airflow."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from profile_exchange.domain.fates import APPROVE, Step
+from profile_exchange.installation.airflow_api import RunState, TaskState
+from profile_exchange.installation.launch import Installation
+from tests.end_to_end.driving import CONNECTION, airflow, edited, exchange, recorded
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
+
+
+def test_a_person_approves_or_refuses_in_airflow(
+    installation: Installation, imported: RunState
+) -> None:
+    file = installation.project.connections / "taylor-times.yaml"
+    with edited(file, ("import:", "import:\n  approval: {when: required, timeout: 1h}")):
+        installation.supervisor.wait_until(
+            lambda: asks(installation), "Airflow did not read the change", 120
+        )
+        with ThreadPoolExecutor(1) as threads:
+            running = threads.submit(exchange, installation, "run", CONNECTION)
+            installation.supervisor.wait_until(
+                lambda: bool(installation.api.going(CONNECTION)), "No run was started", 60
+            )
+            (run_id,) = installation.api.going(CONNECTION)
+            refused = answered(installation, run_id, "Reject")
+        approved = answered(installation, installation.api.trigger(CONNECTION), "Approve")
+    installation.supervisor.wait_until(
+        lambda: not asks(installation), "Airflow did not read the change back", 120
+    )
+    rows = [recorded(installation, state.run_id) for state in (refused, approved)]
+    decided = [(row["state"], row["decided_by"]) for row in rows]
+    assert decided == [("refused", installation.user), ("succeeded", installation.user)]
+    skipped = {task.task for task in refused.tasks if task.state == "skipped"}
+    assert (refused.state, skipped) == ("success", {Step.UPSERT, Step.REPORT})
+    assert running.result().returncode == 1
+    assert f"{run_id}/tasks/approve/required_actions" in running.result().stdout
+    assert f"refused by {installation.user}" in running.result().stdout
+
+
+def asks(installation: Installation) -> bool:
+    tasks = airflow(installation, "GET", f"/dags/{CONNECTION}/tasks")["tasks"]
+    return any(task["task_id"] == APPROVE for task in tasks)
+
+
+def answered(installation: Installation, run_id: str, option: str) -> RunState:
+    """The end of a run whose question is answered, once it has been asked."""
+    waiting = TaskState(APPROVE, -1, "awaiting_input")
+    path = f"/dags/{CONNECTION}/dagRuns/{run_id}/taskInstances/{APPROVE}/-1/hitlDetails"
+    for state in installation.follow(CONNECTION, run_id):
+        if waiting in state.tasks:
+            question = airflow(installation, "GET", path)
+            assert "| received |" in question["body"]
+            assert "@" not in question["body"]
+            airflow(installation, "PATCH", path, json={"chosen_options": [option]})
+    return state

@@ -104,6 +104,55 @@ def test_mistakes_are_told_at_their_fields(server: Serving, writing: Path) -> No
     assert list(writing.parent.rglob("up*")) == []
 
 
+def told_in(page: str) -> dict[str, str]:
+    """What a page says is wrong, by the field that says it."""
+    return dict(re.findall(r'id="wrong-([^"]+)">([^<]*)<', unescape(page)))
+
+
+def test_mistakes_of_an_import_are_told_at_their_fields(server: Serving, writing: Path) -> None:
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    wrong = {
+        "import.limits.max_rejected_share": "many",
+        "import.approval.when": "required",
+        "import.approval.timeout": "soon",
+        "import.keep.fate_days": "0",
+    }
+    text = walk.send("checks", "step:checks", **wrong)
+    told = told_in(text)
+    assert told["import.limits.max_rejected_share"].startswith("this is no share")
+    assert told["import.approval.timeout"].startswith("this is no length of time")
+    assert "1 or more" in told["import.keep.fate_days"]
+    assert 'aria-invalid="true" aria-describedby="help-import.keep.fate_days wrong-' in text
+    better = {
+        "import.limits.max_rejected_share": "5 %",
+        "import.approval.timeout": "8h",
+        "import.complete_every_days": "3",
+        "import.keep.fate_days": "1",
+        "import.expectations[1].kwargs.column": "",
+    }
+    told = told_in(walk.send("checks", "step:checks", **better))
+    assert told["import.complete_every_days"].startswith("every pull is complete")
+    assert told["import.expectations[1].kwargs"].endswith("needs the argument column.")
+
+
+def test_mistakes_of_transforms_are_told_at_their_fields(server: Serving, writing: Path) -> None:
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    transforms = {"import.mappings[1].to": "x", "import.mappings[1].transforms+": "date"}
+    walk.send("mappings", "add:import.mappings[1].transforms", **transforms)
+    form = {"import.mappings[1].to": "x", "import.mappings[1].transforms[0].date": "tomorrow"}
+    told = told_in(walk.send("mappings", "step:mappings", **form))
+    assert told["import.mappings[1].transforms[0].date"].startswith("write a form of YYYY")
+
+
+@pytest.mark.parametrize("what", ["import", "import.mappings[0]", "import.mappings[99].transforms"])
+@pytest.mark.usefixtures("folder")
+def test_a_row_is_added_to_no_list_but_the_forms(server: Serving, what: str) -> None:
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    text = walk.send("review", f"add:{what}", **{f"{what}+": "trim"})
+    assert walk.answer.status_code == 200
+    assert ">Nothing.<" in text
+
+
 def test_an_edit_keeps_comments_and_shows_what_changes(server: Serving, writing: Path) -> None:
     path = writing / "harbor-goods.yaml"
     before = path.read_text()
@@ -175,6 +224,9 @@ def test_every_step_shows_an_import(server: Serving, step: str) -> None:
         "schedule: {times_per_day: [1], weekday_of_month: 3}\nnotifications: {emails: {a: 1}}",
         "expose: {segments: {}, properties: 3, identifiers: [[1]]}",
         "expose: 1\naccept: 2\ntenant: [3]",
+        "import: {expectations: [3, {type: [1], kwargs: {mostly: {}}}], limits: 3, keep: [1]}",
+        "import: {expectations: {a: 1}, approval: [1], pull: {}, limits: {max_drop_share: [1]}}",
+        "import: {mappings: [{transforms: [[1], {values: 3}, {date: {}}, {values: {a: [1]}}]}]}",
     ],
 )
 def test_a_file_of_the_wrong_shape_can_be_mended(
@@ -183,6 +235,9 @@ def test_a_file_of_the_wrong_shape_can_be_mended(
     (writing / "harbor-goods.yaml").write_text(shape + "\n")
     walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
     for step in STEPS:
-        walk.send(step, f"step:{step}")
+        walk.send("review", f"step:{step}")
+        assert walk.answer.status_code == 200, step
+    for step in reversed(STEPS):
+        walk.send(step, f"step:{step}", goals=["import", "expose"])
         assert walk.answer.status_code == 200, step
     assert "Mend this first" in walk.send("review", "save")

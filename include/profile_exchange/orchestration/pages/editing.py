@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.datastructures import FormData
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from profile_exchange.config.connection_files import load, save
 from profile_exchange.config.drafts import put, suggested_id, text_of, value_at
+from profile_exchange.config.expectations import ARGUMENTS
 from profile_exchange.config.registry import read_draft
 from profile_exchange.config.schedules import next_slots
 from profile_exchange.config.settings import settings
@@ -26,8 +27,10 @@ from profile_exchange.domain.errors import ConfigurationError, Problem
 from profile_exchange.domain.schedule import Weekday, Which
 from profile_exchange.domain.suggestions import suggested_links, suggested_mappings
 from profile_exchange.orchestration.pages.access import EDITING, VIEWING, Caller, visible
+from profile_exchange.orchestration.pages.actions import back
 from profile_exchange.orchestration.pages.both_sides import Ours, Theirs, ours, theirs
 from profile_exchange.orchestration.pages.configured import configuration
+from profile_exchange.orchestration.pages.drafted import Drafted
 from profile_exchange.orchestration.pages.filling_in import (
     STEPS,
     Draft,
@@ -36,9 +39,11 @@ from profile_exchange.orchestration.pages.filling_in import (
     rearranged,
     step_of,
 )
-from profile_exchange.orchestration.pages.rendering import addresses, page
+from profile_exchange.orchestration.pages.filling_in_checks import arguments_of
+from profile_exchange.orchestration.pages.filling_in_transforms import KINDS, pairs_of
+from profile_exchange.orchestration.pages.rendering import page
 
-SLOTS, SEE_OTHER, NOT_FOUND, OK, CONFLICT = 5, 303, 404, 200, 409
+SLOTS, NOT_FOUND, OK, CONFLICT = 5, 404, 200, 409
 #: The steps at which the other tenant is asked what it exposes right now.
 ASKING = ("segments", "mappings")
 
@@ -84,7 +89,7 @@ def draft(request: Request, user: Caller, form: Sent) -> Response:
         return _saved(request, found)
     if action == "suggest":
         _suggest(found, what, [str(each) for each in form.getlist("wanted")])
-    rearranged(found, action, what)
+    rearranged(found, action, what, form)
     goal = what if action == "step" and what in STEPS else step if step in STEPS else "tenants"
     return _shown(request, found, goal, check=action == "check")
 
@@ -103,7 +108,7 @@ def _shown(
         title = str(found.data.get("title", ""))
         found.id = suggested_id(title, configuration().connections)
     text, connection, problems = _read(found)
-    imports = "import" in found.data
+    imports = isinstance(found.data.get("import"), dict)
     asked = imports and (check or step in ASKING)
     return page(
         request,
@@ -120,18 +125,17 @@ def _shown(
         theirs=theirs(found.data) if asked else Theirs() if step in ASKING else None,
         ours=ours(found.id, found.data),
         tenants=configuration().tenants,
-        said=lambda name, otherwise="": _said(found, name, otherwise),
+        drafted=Drafted(found.data),
+        arguments_of=arguments_of,
+        expectations=sorted(ARGUMENTS),
+        kinds_of_transforms=KINDS,
+        pairs_of=pairs_of,
         slots=_slots(connection),
         weekdays=list(Weekday),
         which=list(Which),
         changes=_changes(found, text) if step == "review" else "",
         may_write=settings().write_connections,
     )
-
-
-def _said(found: Draft, name: str, otherwise: Any) -> Any:
-    value = value_at(found.data, name)
-    return otherwise if value is None else value
 
 
 def _before(found: Draft) -> str | None:
@@ -221,5 +225,4 @@ def _saved(request: Request, found: Draft) -> Response:
         save(found.id, text, settings().connections_dir, found.digest)
     except ConfigurationError as error:
         return _shown(request, found, "review", told=str(error), status=CONFLICT)
-    address = addresses(request)["address"]
-    return RedirectResponse(address("connections", found.id), SEE_OTHER)
+    return back(request, found.id, "saved")

@@ -7,6 +7,7 @@ text that anybody could have written, and becomes a connection by way of the par
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,19 @@ from profile_exchange.config.schedule_spec import KINDS, ScheduleSpec
 from profile_exchange.domain.connection import ConsentRule, Restriction, Strategy, Unmatched
 from profile_exchange.domain.notifications import Occasion
 from profile_exchange.domain.schedule import WhileRunning
+from profile_exchange.orchestration.pages.filling_in_checks import fill_in_checks, new_expectation
+from profile_exchange.orchestration.pages.filling_in_transforms import (
+    fill_in_transforms,
+    new_transform,
+)
+from profile_exchange.orchestration.pages.form_fields import (
+    chosen,
+    one,
+    put_choice,
+    put_list,
+    put_text,
+    put_tick,
+)
 
 BAD_REQUEST = 400
 #: The steps in their order, and the keys whose mistakes belong to each.
@@ -35,10 +49,20 @@ STEPS: dict[str, tuple[str, ...]] = {
         "consent",
     ),
     "mappings": ("import.mappings",),
+    "checks": (
+        "import.expectations",
+        "import.limits",
+        "import.approval",
+        "import.pull",
+        "import.complete_every_days",
+        "import.keep",
+    ),
     "schedule": ("schedule", "notifications"),
     "review": (),
 }
 NUMBERS = ("times_per_day", "day_of_month")
+EXPECTATIONS = "import.expectations"
+TRANSFORMS = re.compile(r"import\.mappings\[[0-9]{1,5}\]\.transforms")
 
 
 @dataclass
@@ -62,7 +86,7 @@ class Draft:
 def carried_in(form: FormData) -> Draft:
     """The draft that a form carries. Refuses what is none."""
     try:
-        told = json.loads(_one(form, "draft") or "{}")
+        told = json.loads(one(form, "draft") or "{}")
         draft = Draft(**told)
     except (ValueError, TypeError, RecursionError):
         raise _unreadable() from None
@@ -87,11 +111,11 @@ def fill_in(draft: Draft, step: str, form: FormData) -> None:
 def _tenants(draft: Draft, form: FormData) -> None:
     data = draft.data
     if draft.digest is None:
-        draft.id = _one(form, "id").strip()
+        draft.id = one(form, "id").strip()
     for name in ("title", "description", "tenant", "partner.name", "partner.host"):
-        put(data, name, _one(form, name).strip().replace("\r\n", "\n"))
-    _put_list(data, "labels", words(_one(form, "labels")))
-    put_unless(data, "favorite", "favorite" in form, False)
+        put_text(data, form, name, str)
+    put_list(data, "labels", words(one(form, "labels")))
+    put_tick(data, form, "favorite")
     for goal, first in (("import", {"segments": "all"}), ("expose", {})):
         if goal not in form.getlist("goals"):
             data.pop(goal, None)
@@ -101,30 +125,29 @@ def _tenants(draft: Draft, form: FormData) -> None:
 
 def _credentials(draft: Draft, form: FormData) -> None:
     if "import" in draft.data:
-        put(draft.data, "import.credentials", _one(form, "import.credentials").strip())
+        put_text(draft.data, form, "import.credentials", str)
     if "expose" in draft.data:
-        _put_list(draft.data, "expose.networks", words(_one(form, "expose.networks")))
+        put_list(draft.data, "expose.networks", words(one(form, "expose.networks")))
 
 
 def _segments(draft: Draft, form: FormData) -> None:
     data = draft.data
-    if "import" in data:
-        everything = _one(form, "all_segments") == "all"
-        chosen = _chosen(form, "import.segments")
+    if isinstance(data.get("import"), dict):
+        everything = one(form, "all_segments") == "all"
         if everything:
             put_unless(data, "import.segments", "all", None)
         else:
-            _put_list(data, "import.segments", chosen)
+            put_list(data, "import.segments", chosen(form, "import.segments"))
             data["import"].setdefault("segments", [])  # none is a mistake, and not all of them
         for name in form:
             if name.startswith("import.links["):
-                put(data, name, _one(form, name).strip())
-        _put_choice(data, form, "import.unmatched", Unmatched.SKIP)
+                put_text(data, form, name, str)
+        put_choice(data, form, "import.unmatched", Unmatched.SKIP)
     for name in ("segments", "identifiers", "properties"):
         if "expose" in data:
-            _put_list(data, f"expose.{name}", _chosen(form, f"expose.{name}"))
-    _put_list(data, "objectives", _chosen(form, "objectives"))
-    _put_choice(data, form, "consent", ConsentRule.EXPLICIT)
+            put_list(data, f"expose.{name}", chosen(form, f"expose.{name}"))
+    put_list(data, "objectives", chosen(form, "objectives"))
+    put_choice(data, form, "consent", ConsentRule.EXPLICIT)
 
 
 def _mappings(draft: Draft, form: FormData) -> None:
@@ -134,24 +157,24 @@ def _mappings(draft: Draft, form: FormData) -> None:
         if f"{at}.to" not in form or not isinstance(row, dict):
             continue
         for key in ("from", "text", "to"):
-            if f"{at}.{key}" in form:
-                put(draft.data, f"{at}.{key}", _one(form, f"{at}.{key}").strip())
-        _put_choice(draft.data, form, f"{at}.strategy", Strategy.SET)
-        _put_choice(draft.data, form, f"{at}.restriction", Restriction.ALL_PROFILES)
-        put_unless(draft.data, f"{at}.overwrite", f"{at}.overwrite" in form, False)
+            put_text(draft.data, form, f"{at}.{key}", str)
+        put_choice(draft.data, form, f"{at}.strategy", Strategy.SET)
+        put_choice(draft.data, form, f"{at}.restriction", Restriction.ALL_PROFILES)
+        put_tick(draft.data, form, f"{at}.overwrite")
+        put_tick(draft.data, form, f"{at}.clear_when_absent")
+        fill_in_transforms(draft.data, form, at)
 
 
 def _schedule(draft: Draft, form: FormData) -> None:
-    kind = _one(form, "schedule_kind")
+    kind = one(form, "schedule_kind")
     schedule = schedule_of(kind, form) if kind in KINDS else None
     if schedule is None or not _means_the_same(schedule, draft.data.get("schedule")):
         put(draft.data, "schedule", schedule)
-    emails = words(_one(form, "notifications.emails"))
-    _put_list(draft.data, "notifications.emails", emails)
+    emails = words(one(form, "notifications.emails"))
+    put_list(draft.data, "notifications.emails", emails)
     if isinstance(draft.data.get("notifications"), dict):
-        _put_choice(draft.data, form, "notifications.when", Occasion.FAILURE)
-        overdue = _one(form, "notifications.overdue_after").strip()
-        put(draft.data, "notifications.overdue_after", overdue)
+        put_choice(draft.data, form, "notifications.when", Occasion.FAILURE)
+        put_text(draft.data, form, "notifications.overdue_after", str)
         if not (value_at(draft.data, "notifications.notifiers") or emails):
             draft.data.pop("notifications")
 
@@ -167,18 +190,18 @@ def schedule_of(kind: str, form: FormData) -> Data:
     """The schedule of one kind, from the fields of that kind."""
     own: Data = {kind: _scheduled(kind, form)}
     clock = "start" if kind == "times_per_day" else "" if kind == "cron" else "time"
-    others = {name: _one(form, f"schedule.{name}").strip() for name in (clock, "timezone") if name}
+    others = {name: one(form, f"schedule.{name}").strip() for name in (clock, "timezone") if name}
     own |= {name: told for name, told in others.items() if told}
-    waiting = _one(form, "schedule.while_running")
+    waiting = one(form, "schedule.while_running")
     return own | ({"while_running": waiting} if waiting not in ("", WhileRunning.WAIT) else {})
 
 
 def _scheduled(kind: str, form: FormData) -> Any:
     if kind == "days_of_week":
-        return _chosen(form, "schedule.days_of_week")
+        return chosen(form, "schedule.days_of_week")
     if kind == "weekday_of_month":
-        return f"{_one(form, 'schedule.which')} {_one(form, 'schedule.weekday')}"
-    told = _one(form, f"schedule.{kind}").strip()
+        return f"{one(form, 'schedule.which')} {one(form, 'schedule.weekday')}"
+    told = one(form, f"schedule.{kind}").strip()
     return int(told) if kind in NUMBERS and told.isascii() and told.isdecimal() else told
 
 
@@ -187,24 +210,35 @@ _FILLING: dict[str, Callable[[Draft, FormData], None]] = {
     "credentials": _credentials,
     "segments": _segments,
     "mappings": _mappings,
+    "checks": lambda draft, form: fill_in_checks(draft.data, form),
     "schedule": _schedule,
 }
 
 
-def rearranged(draft: Draft, action: str, what: str) -> None:
+def rearranged(draft: Draft, action: str, what: str, form: FormData) -> None:
     """Add a row to a list of the draft, or take one out."""
-    lists: dict[str, Data] = {
-        "import.links": {"theirs": "", "ours": ""},
-        "import.mappings": {"from": "", "to": ""},
-    }
-    if action == "remove" and what.startswith(tuple(lists)):
+    if action == "remove" and what.startswith(("import.links", "import.mappings", EXPECTATIONS)):
         take_item(draft.data, what)
         rows = what.rpartition("[")[0]
         if value_at(draft.data, rows) == []:
             put(draft.data, rows, None)
-    if action == "add" and what in lists:
+    fresh = _new_row(what, form) if action == "add" else None
+    if fresh is not None:
         rows = value_at(draft.data, what)
-        put(draft.data, what, [*(rows if isinstance(rows, list) else []), dict(lists[what])])
+        put(draft.data, what, [*(rows if isinstance(rows, list) else []), fresh])
+
+
+def _new_row(what: str, form: FormData) -> Any:
+    """What is put into a list by its button; None for what is none of the form's lists."""
+    if what == "import.links":
+        return {"theirs": "", "ours": ""}
+    if what == "import.mappings":
+        return {"from": "", "to": ""}
+    if what == EXPECTATIONS:
+        return new_expectation(one(form, f"{what}+"))
+    if TRANSFORMS.fullmatch(what):
+        return new_transform(one(form, f"{what}+"))
+    return None
 
 
 def step_of(key: str) -> str:
@@ -213,29 +247,3 @@ def step_of(key: str) -> str:
         if any(key == own or (own and key.startswith((f"{own}.", f"{own}["))) for own in keys):
             return step
     return "review"
-
-
-def _one(form: FormData, name: str) -> str:
-    value = form.get(name, "")
-    return value if isinstance(value, str) else ""
-
-
-def _chosen(form: FormData, name: str) -> list[str]:
-    """What is ticked, and what is written beside it."""
-    ticked = [each for each in form.getlist(name) if isinstance(each, str) and each]
-    return list(dict.fromkeys([*ticked, *words(_one(form, f"{name}+"))]))
-
-
-def _put_list(data: Data, name: str, told: list[str]) -> None:
-    """Put a list; one with the same words keeps its order."""
-    before = value_at(data, name)
-    if isinstance(before, list) and all(isinstance(each, str) for each in before):
-        kept = [each for each in before if each in told]
-        told = [*kept, *(each for each in told if each not in kept)]
-    put(data, name, told)
-
-
-def _put_choice(data: Data, form: FormData, name: str, default: str) -> None:
-    told = _one(form, name)
-    if told:
-        put_unless(data, name, told, default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from profile_exchange.config.field_texts import as_field
 from profile_exchange.domain.connection import Connection
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -65,4 +66,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "ago": ago,
     "plural": plural,
     "goals": goals,
+    "as_field": as_field,
 }

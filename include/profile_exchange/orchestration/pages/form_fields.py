@@ -1,0 +1,52 @@
+"""The fields that a browser sent, and what each kind of them says in a draft."""
+
+from __future__ import annotations
+
+from starlette.datastructures import FormData
+
+from profile_exchange.config.drafts import Data, put, put_unless, value_at, words
+from profile_exchange.config.field_texts import Meaning, from_field, put_field
+
+
+def one(form: FormData, name: str) -> str:
+    """What is written in a field."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def several(form: FormData, name: str) -> list[str]:
+    """What is written in all fields of a name, in their order."""
+    return [each if isinstance(each, str) else "" for each in form.getlist(name)]
+
+
+def chosen(form: FormData, name: str) -> list[str]:
+    """What is ticked, and what is written beside it."""
+    ticked = [each for each in several(form, name) if each]
+    return list(dict.fromkeys([*ticked, *words(one(form, f"{name}+"))]))
+
+
+def put_list(data: Data, name: str, told: list[str]) -> None:
+    """Put a list; one with the same words keeps its order."""
+    before = value_at(data, name)
+    if isinstance(before, list) and all(isinstance(each, str) for each in before):
+        kept = [each for each in before if each in told]
+        told = [*kept, *(each for each in told if each not in kept)]
+    put(data, name, told)
+
+
+def put_choice(data: Data, form: FormData, name: str, default: str) -> None:
+    """Put what was chosen; what the form cannot offer, it leaves as it is."""
+    told = one(form, name)
+    if told:
+        put_unless(data, name, told, default)
+
+
+def put_tick(data: Data, form: FormData, name: str) -> None:
+    """Put whether a box is ticked; without anything said, it is not."""
+    put_unless(data, name, name in form, False)
+
+
+def put_text(data: Data, form: FormData, name: str, meant: Meaning = from_field) -> None:
+    """Put what is written in a field, if it was sent."""
+    if name in form:
+        put_field(data, name, one(form, name), meant)

@@ -81,6 +81,22 @@ def test_a_refusal_stands_when_airflow_runs_the_task_again(
     assert "refused by admin" in context.notes[0]
 
 
+def test_a_refusal_may_be_noted_before_the_task_hears_of_it(
+    asked: tuple[Run, Approve], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, task = asked
+    refuse(run, "admin", NOW)
+    skipped: list[Any] = []
+    monkeypatch.setattr(Approve, "skip", lambda _, **said: skipped.extend(said["tasks"]))
+    answer = {"chosen_options": [task.REJECT], "params_input": {}}
+    who = {"responded_at": NOW, "responded_by_user": {"id": "1", "name": "admin"}}
+    context = Told()
+    task.execute_complete(cast("Context", context), {**answer, **who})
+    assert "refused by admin" in context.notes[0]
+    (past,) = history(run.store_url, run.connection.id)
+    assert (past.state, past.decided_by) == ("refused", "admin")
+
+
 def test_an_approval_stands_when_airflow_runs_the_task_again(asked: tuple[Run, Approve]) -> None:
     run, task = asked
     approve(run, "admin", NOW)

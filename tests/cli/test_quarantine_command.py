@@ -95,6 +95,8 @@ def test_the_list_of_a_run_shows_what_became_of_those_it_rejected() -> None:
 
 def test_the_list_can_be_narrowed() -> None:
     assert [e["profile_id"] for e in listed("--reason", "value_type")["entries"]] == [profile(4)]
+    of_rule = listed("--property", "sports", "--rule", "rule of value_type")["entries"]
+    assert [each["profile_id"] for each in of_rule] == [profile(4)]
     assert len(listed("--limit", "1")["entries"]) == 1
 
 
@@ -162,6 +164,9 @@ def asked(store: str) -> list[str]:
         (["--reason", "expectation"], [2, 3]),
         (["--profile", profile(3), "--profile", profile(5)], [3]),
         (["--run", "r1"], []),
+        (["--rule", "rule of value_type"], [4]),
+        (["--property", "sports", "--reason", "expectation"], [2, 3]),
+        (["--property", "age"], []),
     ],
 )
 def test_replay_asks_for_those_in_quarantine(

@@ -11,13 +11,14 @@ from sqlalchemy import insert, select
 
 from profile_exchange.domain.checks import Found, FoundProperty, FoundSegment
 from profile_exchange.store.database import engine_for
-from profile_exchange.store.tables import adopted_property, profile_property
+from profile_exchange.store.tables import adopted_property, profile_property, replay
 from profile_exchange.tenants.postgres.last_checks import note_let_in
 from profile_exchange.tenants.postgres.quarantined import asked
 from tests.pages.past import FOUND, PROFILE, checked, full_past, pending, remember
 from tests.pages.serving import Serving
 
 NOW = datetime.now(UTC)
+RULE = "expect_column_values_to_be_between"
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -109,7 +110,7 @@ def test_the_quarantine_says_who_and_why_and_no_value(
 @pytest.mark.parametrize("role", ["viewer", "user", "op", "admin"])
 def test_nobody_is_offered_what_they_may_not_do(knowing: Serving, role: str) -> None:
     offered = shown(knowing, role=role).count('method="post"')
-    assert offered == (0 if role == "viewer" else 5)
+    assert offered == (0 if role == "viewer" else 7)
 
 
 def test_taking_profiles_again_is_asked_of_the_next_run(
@@ -129,6 +130,32 @@ def test_taking_profiles_again_is_asked_of_the_next_run(
         assert {(entry.owner, entry.dag_id) for entry in said} == {("user", "taylor-times")}
 
 
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"profile": [str(PROFILE)]}, [0, 1]),
+        ({"reason": "expectation", "property": "articles_read", "rule": RULE}, [0, 1, 2]),
+        ({"reason": "expectation", "property": "articles_read", "rule": "another"}, [1]),
+        ({"everything": "true"}, [0, 1, 2]),
+    ],
+)
+def test_those_that_were_chosen_are_taken_again(
+    knowing: Serving, past: dict[str, str], chosen: dict[str, object], expected: list[int]
+) -> None:
+    answer = knowing.browser("user").post("/connections/taylor-times/replay", data=chosen)
+    assert answer.status_code == 303
+    with engine_for(past["harbor-goods"]).connect() as database:
+        found = database.execute(select(replay.c.profile_id).order_by(replay.c.profile_id))
+        assert [each.int - PROFILE.int for each in found.scalars()] == expected
+
+
+def test_without_a_choice_nobody_is_taken_again(knowing: Serving, past: dict[str, str]) -> None:
+    answer = knowing.browser("user").post("/connections/taylor-times/replay", data={})
+    assert answer.status_code == 400
+    assert "Tick the profiles" in answer.text
+    assert asked(past["harbor-goods"], "taylor-times") == 1
+
+
 def test_a_check_that_is_refused_says_why_on_the_page(
     knowing: Serving, stores: dict[str, str]
 ) -> None:
@@ -144,6 +171,9 @@ def test_consents_are_counted_when_somebody_asks(knowing: Serving, past: dict[st
     answer = knowing.browser("viewer").get("/connections/taylor-times/consent")
     assert answer.status_code == 200
     assert "Of 0 profiles of ours" in answer.text
+    kept = shown(knowing)
+    assert "Of 0 profiles of ours, counted" in kept
+    assert "Count again" in kept
 
 
 def test_what_a_partner_calls_things_is_escaped(knowing: Serving, stores: dict[str, str]) -> None:

@@ -34,6 +34,12 @@ RunId = Annotated[
 ReasonName = Annotated[
     str | None, typer.Option("--reason", help=f"One of {', '.join(REASONS)}.", metavar="REASON")
 ]
+PropertyId = Annotated[
+    str | None, typer.Option("--property", help="Id of the property that broke a rule.")
+]
+RuleName = Annotated[
+    str | None, typer.Option("--rule", help="The rule, as `list` shows it.", metavar="RULE")
+]
 
 
 @app.command("list")
@@ -42,6 +48,8 @@ def list_(
     *,
     run: RunId = None,
     reason: ReasonName = None,
+    property_id: PropertyId = None,
+    rule: RuleName = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Entries to show.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -49,7 +57,7 @@ def list_(
 
     A fingerprint tells which values are the same, not what they are.
     """
-    found, wanted = remembered_import(connection), Wanted(run, _reason(reason))
+    found, wanted = remembered_import(connection), _wanted(run, reason, property_id, rule)
     counts = quarantined.reasons(found.url, found.id, wanted)
     entries = quarantined.newest(found.url, found.id, wanted, limit)
     if as_json:
@@ -73,6 +81,8 @@ def export(
     *,
     run: RunId = None,
     reason: ReasonName = None,
+    property_id: PropertyId = None,
+    rule: RuleName = None,
     form: Annotated[
         str | None, typer.Option("--format", help="csv, jsonl or parquet; else the file's ending.")
     ] = None,
@@ -81,7 +91,8 @@ def export(
     from profile_exchange.cli.quarantine_export import write
 
     found = remembered_import(connection)
-    blocks = quarantined.in_blocks(found.url, found.id, Wanted(run, _reason(reason)))
+    wanted = _wanted(run, reason, property_id, rule)
+    blocks = quarantined.in_blocks(found.url, found.id, wanted)
     number = write((_objects(block) for block in blocks), file, form)
     typer.echo(f"{number:,} entries written to {file}.")
 
@@ -95,6 +106,8 @@ def replay(
     *,
     run: Annotated[str | None, typer.Option("--run", help="Those that this run rejected.")] = None,
     reason: ReasonName = None,
+    property_id: PropertyId = None,
+    rule: RuleName = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Everything that is in quarantine.")
     ] = False,
@@ -104,12 +117,24 @@ def replay(
     A run that pulls everything takes them anyway; one that pulls what changed receives them
     too then. Those that are not rejected again leave the quarantine.
     """
-    wanted = Wanted(run, _reason(reason), tuple(profile or ()))
+    wanted = _wanted(run, reason, property_id, rule, tuple(profile or ()))
     if everything == (wanted != Wanted()):
-        raise ConfigurationError("Say which: --all, or --reason, --run or --profile.")
+        raise ConfigurationError(
+            "Say which: --all, or --reason, --property, --rule, --run or --profile."
+        )
     found = importing(connection)
     number = quarantined.ask_replay(store_url_of(found), found.id, wanted, datetime.now(UTC))
     typer.echo(f"{number:,} profiles of the quarantine will be taken again at the next run.")
+
+
+def _wanted(
+    run: str | None,
+    reason: str | None,
+    property_id: str | None,
+    rule: str | None,
+    profiles: tuple[UUID, ...] = (),
+) -> Wanted:
+    return Wanted(run, _reason(reason), profiles, property_id, rule)
 
 
 def _reason(name: str | None) -> Reason | None:

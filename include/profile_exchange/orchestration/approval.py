@@ -70,7 +70,13 @@ class Approve(ApprovalOperator):
         from profile_exchange.orchestration.resolving import current_run
         from profile_exchange.pipeline import approval
 
-        run = current_run(self.connection_id)
+        try:
+            run = current_run(self.connection_id)
+        except RunExpired:
+            raise
+        except RunRefused as refusal:  # the page on which somebody refused has noted it already
+            tell_note(context, str(refusal))
+            return super().execute_complete(context, event)
         if event.get("error_type") == TIMED_OUT:
             raise AirflowFailException(approval.expire(run, datetime.now(UTC)))
         if "error" not in event:

@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import DAG, get_current_context, task
 
 from profile_exchange.domain.connection import Connection
+from profile_exchange.orchestration.consents import renew_consents_of
 from profile_exchange.orchestration.failures import told
 from profile_exchange.orchestration.notes import tell_note
 
@@ -35,6 +36,7 @@ def check_grant(connection_id: str) -> dict[str, Any]:
     )
     log.info("%s", found.sentence())
     tell_note(get_current_context(), found.sentence())
+    renew_consents_of(connection, store_url_of(connection), datetime.now(UTC))
     return {"exposed": dict(found.exposed or {})}
 
 

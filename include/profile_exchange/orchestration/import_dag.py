@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from profile_exchange.config.settings import settings
 from profile_exchange.domain.connection import Approval, Connection, ImportGoal
 from profile_exchange.orchestration.assets import written_by
+from profile_exchange.orchestration.consents import renew_consents_of
 from profile_exchange.orchestration.failures import note_failure, told
 from profile_exchange.orchestration.notes import tell_note
 
@@ -273,6 +274,7 @@ def report(connection_id: str) -> dict[str, Any]:
     context = get_current_context()
     tell_note(context, done.sentence())
     announce(context, run, done)
+    renew_consents_of(run.connection, run.store_url, datetime.now(UTC))
     return {
         "counts": done.counts.as_dict(),
         "unique_received": done.unique_received,

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from profile_exchange.store.check_tables import consent_count, exposure_check, last_check
 from profile_exchange.store.profile_tables import (
     TIMESTAMP,
     metadata,
@@ -39,6 +40,9 @@ from profile_exchange.store.profile_tables import (
 )
 
 __all__ = [
+    "consent_count",
+    "exposure_check",
+    "last_check",
     "metadata",
     "objective",
     "profile",
@@ -359,33 +363,6 @@ submission = Table(
     schema="exchange",
 )
 
-#: What came of asking the other tenant last (`domain.checks`): whether it let us in, else why not.
-#: ``found`` is what it exposed when it last let us in.
-last_check = Table(
-    "last_check",
-    metadata,
-    Column("connection", Text, primary_key=True),
-    Column("at", TIMESTAMP, nullable=False),
-    Column("authenticated", Boolean, nullable=False),
-    Column("failure", Text, nullable=False, server_default=""),
-    Column("found", JSONB),
-    schema="exchange",
-)
-
-#: What each run of an exposing connection's DAG found: how many profiles may leave, by segment,
-#: and how many different ones have left so far. Both are null when it failed before it could count.
-exposure_check = Table(
-    "exposure_check",
-    metadata,
-    Column("connection", Text, primary_key=True),
-    Column("run_id", Text, primary_key=True),
-    Column("at", TIMESTAMP, nullable=False),
-    Column("exposed", JSONB),
-    Column("unique_sent", BigInteger),
-    Column("failure", Text, nullable=False, server_default=""),
-    Index("exposure_check_connection_at", "connection", "at"),
-    schema="exchange",
-)
 
 #: What people were told of a run: a notice (`domain.notifications.Notice`), by one way.
 notification = Table(

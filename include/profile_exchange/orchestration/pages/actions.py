@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Annotated
@@ -11,6 +12,7 @@ from uuid import UUID
 from airflow.api_fastapi.logging.decorators import action_logging
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from profile_exchange.domain.errors import ExchangeError
@@ -18,8 +20,9 @@ from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.quarantine import REASONS
 from profile_exchange.orchestration.check import check
 from profile_exchange.orchestration.import_dag import PREVIEW
-from profile_exchange.orchestration.pages.access import ANSWERING, RUNNING, SWITCHING
+from profile_exchange.orchestration.pages.access import ANSWERING, RUNNING, SWITCHING, Caller
 from profile_exchange.orchestration.pages.acting import AsCaller
+from profile_exchange.orchestration.pages.answering import note_answer
 from profile_exchange.orchestration.pages.configured import configuration, store_url
 from profile_exchange.orchestration.pages.rendering import addresses
 from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay
@@ -29,6 +32,23 @@ log = logging.getLogger(__name__)
 SEE_OTHER, BAD_REQUEST, NOT_FOUND, TOO_MANY = 303, 400, 404, 429
 #: Checks that may be under way: each keeps a thread of the API server while a partner answers.
 _asking = BoundedSemaphore(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What profiles in quarantine are chosen by, as a form says it."""
+
+    reason: Annotated[str, Form()] = ""
+    property_id: Annotated[str | None, Form(alias="property")] = None
+    rule: Annotated[str | None, Form()] = None
+
+    def wanted(self, profiles: tuple[UUID, ...]) -> Wanted:
+        """The same for the store. Refuses a reason that there is not."""
+        if self.reason and self.reason not in REASONS:
+            raise HTTPException(BAD_REQUEST, "No profile is rejected for that reason.")
+        reason = Reason(self.reason) if self.reason else None
+        return Wanted(None, reason, profiles, self.property_id, self.rule)
+
 
 router = APIRouter(prefix="/connections/{dag_id}")
 
@@ -60,6 +80,7 @@ async def switch(
 async def answer(
     request: Request,
     dag_id: str,
+    user: Caller,
     airflow: AsCaller,
     run_id: Annotated[str, Form()],
     *,
@@ -68,6 +89,9 @@ async def answer(
     """Let a run that waits at the gate write, or not."""
     option = ApprovalOperator.APPROVE if approve else ApprovalOperator.REJECT
     await airflow.answer(dag_id, run_id, option)
+    await run_in_threadpool(
+        note_answer, dag_id, run_id, user.get_name(), datetime.now(UTC), approve=approve
+    )
     return back(request, dag_id, "approve" if approve else "refuse")
 
 
@@ -89,17 +113,19 @@ def check_now(request: Request, dag_id: str) -> RedirectResponse:
 def replay(
     request: Request,
     dag_id: str,
-    reason: Annotated[str, Form()] = "",
+    broken: Annotated[Broken, Depends()],
     profile: Annotated[list[UUID] | None, Form()] = None,
+    *,
+    everything: Annotated[bool, Form()] = False,
 ) -> RedirectResponse:
-    """Have the next run take profiles of the quarantine again: some, those of a reason, or all."""
+    """Have the next run take profiles of the quarantine again: some, those of a rule, or all."""
     found = configuration().connections.get(dag_id)
     url = store_url(found.tenant) if found else None
     if url is None:
         raise HTTPException(NOT_FOUND, "There is no connection of this name.")
-    if reason and reason not in REASONS:
-        raise HTTPException(BAD_REQUEST, "No profile is rejected for that reason.")
-    wanted = Wanted(reason=Reason(reason) if reason else None, profile_ids=tuple(profile or ()))
+    wanted = broken.wanted(tuple(profile or ()))
+    if everything == (wanted != Wanted()):
+        raise HTTPException(BAD_REQUEST, "Tick the profiles that are to be taken again.")
     ask_replay(url, dag_id, wanted, datetime.now(UTC))
     return back(request, dag_id, "replay")
 

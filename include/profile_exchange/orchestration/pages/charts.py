@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
 from profile_exchange.domain.fates import MEANINGS, FateCounts
 
@@ -12,6 +12,7 @@ BAR, GAP, HEIGHT = 6.0, 2.0, 24.0
 SMALLEST = 2.0
 WIDTH = 600.0
 PLOT_WIDTH, PLOT_HEIGHT = 640.0, 160.0
+MOST_DOTS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,15 @@ def stacked(counts: FateCounts) -> list[Bar]:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A figure at a moment."""
+    """A figure on a day."""
 
-    at: datetime
+    at: date
     value: int
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line over time as SVG's ``points``; ``dots`` are the same one by one."""
+    """A line over time as SVG's ``points``; ``dots`` are the same one by one, unless many."""
 
     name: str
     points: str
@@ -87,8 +88,8 @@ class Plot:
     """Lines over the same time and up to the same figure."""
 
     lines: tuple[Line, ...]
-    start: datetime
-    end: datetime
+    start: date
+    end: date
     most: int
 
 
@@ -104,13 +105,14 @@ def over_time(series: Iterable[tuple[str, Sequence[Point]]]) -> Plot | None:
     return Plot(lines, start, end, most)
 
 
-def _line(name: str, points: Sequence[Point], start: datetime, end: datetime, most: int) -> Line:
-    span = (end - start).total_seconds()
+def _line(name: str, points: Sequence[Point], start: date, end: date, most: int) -> Line:
+    span = (end - start).days
 
     def placed(point: Point) -> tuple[float, float]:
-        along = (point.at - start).total_seconds() / span if span else 1.0
+        along = (point.at - start).days / span if span else 1.0
         up = point.value / most if most else 0.0
         return round(PLOT_WIDTH * along, 1), round(PLOT_HEIGHT * (1 - up), 1)
 
     dots = tuple(placed(point) for point in points)
-    return Line(name, " ".join(f"{x},{y}" for x, y in dots), dots, points[-1].value)
+    drawn = " ".join(f"{x},{y}" for x, y in dots)
+    return Line(name, drawn, dots if len(dots) <= MOST_DOTS else dots[-1:], points[-1].value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.configuration import conf
 from fastapi import APIRouter, HTTPException, Request
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse
@@ -23,7 +24,7 @@ from profile_exchange.orchestration.pages.glances import authentication
 from profile_exchange.orchestration.pages.remains import RUNS, Remains, remains_of
 from profile_exchange.orchestration.pages.rendering import page
 from profile_exchange.store.database import bounded
-from profile_exchange.tenants.postgres.consents import consent_counts
+from profile_exchange.tenants.postgres.consents import count_consents
 from profile_exchange.tenants.postgres.exposure_checks import exposure_checks
 from profile_exchange.tenants.postgres.remembered import remembered
 from profile_exchange.tenants.postgres.run_history import history
@@ -38,6 +39,7 @@ DONE = {
     "replay": "The next run takes these profiles again.",
     "approve": "The run goes on.",
     "refuse": "The run ends, and writes nothing.",
+    "saved": "The file is written.",
 }
 
 router = APIRouter(prefix="/connections/{dag_id}")
@@ -61,6 +63,7 @@ def connection(
         "connection.html",
         connection=found,
         tenant=tenant.name if tenant else found.tenant,
+        counted=tenant is not None and not tenant.is_remote,
         rights=rights(user, dag_id),
         done=DONE.get(done, ""),
         dag=dag,
@@ -72,6 +75,8 @@ def connection(
         exposing=goals.shown_exposure(found, read, remains.exposed),
         runs=runs,
         going=any(run.going for run in runs),
+        unread=dag is None and found.enabled,
+        looks_every=conf.getint("dag_processor", "min_file_process_interval"),
         slots=next_slots(found.schedule, now, SLOTS) if found.schedule and found.enabled else [],
         meanings=MEANINGS,
         now=now,
@@ -80,13 +85,14 @@ def connection(
 
 @router.get("/consent", dependencies=[VIEWING])
 def consent(request: Request, dag_id: str) -> HTMLResponse:
-    """How many of our profiles consented to the connection's objectives: counted when asked."""
+    """How many of our profiles consented to the connection's objectives: counted anew."""
     found = configuration().connections.get(dag_id)
     url = store_url(found.tenant) if found else None
     if found is None or url is None:
         raise HTTPException(NOT_FOUND, "There is no connection of this name.")
-    counts = consent_counts(url, found.objectives)
-    return page(request, "consent.html", connection=found, counts=counts)
+    now = datetime.now(UTC)
+    counts = count_consents(url, found.objectives, now)
+    return page(request, "consent.html", connection=found, counts=counts, now=now)
 
 
 def _without_file(request: Request, dag_id: str, session: Session) -> HTMLResponse:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from profile_exchange.domain.fates import APPROVE, FateCounts
 from profile_exchange.orchestration.pages.airflow_runs import AirflowRun, StepTiming
-from profile_exchange.orchestration.pages.charts import Bar, Plot, Point, over_time, stacked
+from profile_exchange.orchestration.pages.charts import Bar, stacked
 from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck
 from profile_exchange.tenants.postgres.run_history import PastRun
 
@@ -102,12 +102,3 @@ def merged(
         for key in {**known, **did, **checked}
     ]
     return sorted(shown, key=lambda run: run.started_at, reverse=True)
-
-
-def exchanged_over_time(
-    received: Sequence[tuple[datetime, int]], checks: Sequence[ExposureCheck]
-) -> Plot | None:
-    """Unique profiles received and sent, as each run left them."""
-    counted = [(check.at, check.unique_sent) for check in reversed(checks)]
-    sent = [Point(at, number) for at, number in counted if number is not None]
-    return over_time([("received", [Point(*each) for each in received]), ("sent", sent)])

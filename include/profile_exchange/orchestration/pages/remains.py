@@ -8,18 +8,23 @@ from dataclasses import dataclass, field
 from profile_exchange.domain.checks import LastCheck
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import ExchangeError
-from profile_exchange.orchestration.pages.charts import Plot
 from profile_exchange.orchestration.pages.configured import store_url
-from profile_exchange.orchestration.pages.past_runs import exchanged_over_time
+from profile_exchange.orchestration.pages.data_exchange import ByDay, exchanged
 from profile_exchange.tenants.postgres import quarantined
+from profile_exchange.tenants.postgres.consents import ConsentCount, kept_consents
 from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck, exposure_checks
 from profile_exchange.tenants.postgres.last_checks import last_check
 from profile_exchange.tenants.postgres.mapped_targets import Target, existing_targets
 from profile_exchange.tenants.postgres.overview import Overview, overview
 from profile_exchange.tenants.postgres.quarantined import Entry, ReasonCount, Wanted
-from profile_exchange.tenants.postgres.run_history import PastRun, history, unique_over_time
+from profile_exchange.tenants.postgres.run_history import (
+    PastRun,
+    history,
+    received_by_day,
+    sent_by_day,
+)
 
-RUNS, ENTRIES = 25, 20
+RUNS, ENTRIES, DAYS = 25, 20, 366
 NOTHING = Overview(None, (), (), ())
 
 
@@ -34,7 +39,8 @@ class Remains:
     targets: Mapping[str, Target] = field(default_factory=dict)
     reasons: Sequence[ReasonCount] = ()
     entries: Sequence[Entry] = ()
-    plot: Plot | None = None
+    consents: Sequence[ConsentCount] = ()
+    exchange: ByDay | None = None
     failure: str = ""
 
     @property
@@ -55,18 +61,20 @@ def remains_of(found: Connection) -> Remains:
 def _read(url: str, found: Connection) -> Remains:
     checks = exposure_checks(url, found.id, RUNS) if found.expose else ()
     glance = overview(url, [found.id], 1)[found.id]
+    consents = kept_consents(url, found.objectives)
     goal = found.importing
     if goal is None:
-        plot = exchanged_over_time((), checks)
-        return Remains(glance=glance, checks=checks, plot=plot)
-    received = unique_over_time(url, found.id)
+        data = exchanged({}, sent_by_day(url, found.id, DAYS))
+        return Remains(glance=glance, checks=checks, consents=consents, exchange=data)
+    sent = sent_by_day(url, found.id, DAYS) if found.expose else {}
     return Remains(
         check=last_check(url, found.id),
         glance=glance,
         runs=history(url, found.id, RUNS),
         checks=checks,
+        consents=consents,
         targets=existing_targets(url, goal.targets),
         reasons=quarantined.reasons(url, found.id, Wanted()),
         entries=quarantined.newest(url, found.id, Wanted(), ENTRIES),
-        plot=exchanged_over_time(received, checks),
+        exchange=exchanged(received_by_day(url, found.id, DAYS), sent),
     )

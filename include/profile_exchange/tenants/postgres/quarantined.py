@@ -26,6 +26,8 @@ class Wanted:
     run_id: str | None = None
     reason: Reason | None = None
     profile_ids: tuple[UUID, ...] = ()
+    property_id: str | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,8 @@ def _narrowed(wanted: Wanted) -> ColumnElement[bool]:
     if wanted.run_id is not None:
         runs = select(run.c.seq).where(run.c.run_id == wanted.run_id)
         conditions.append(quarantine.c.run_seq.in_(runs))
-    if wanted.reason is not None:
-        conditions.append(quarantine.c.reason == wanted.reason.value)
+    broken = {"reason": wanted.reason, "property_id": wanted.property_id, "rule": wanted.rule}
+    conditions += [quarantine.c[name] == told for name, told in broken.items() if told is not None]
     if wanted.profile_ids:
         conditions.append(quarantine.c.profile_id.in_(wanted.profile_ids))
     return and_(true(), *conditions)

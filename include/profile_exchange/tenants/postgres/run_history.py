@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Row, ScalarSelect, Select, Text, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Row,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from profile_exchange.domain.fates import FateCounts, PropertyCounts
@@ -95,19 +108,38 @@ def trace_of(url: str, connection_id: str) -> Trace | None:
     return Trace(max(last), imported=imported_at is not None) if last else None
 
 
-def unique_over_time(
-    url: str, connection_id: str, limit: int = 200
-) -> Sequence[tuple[datetime, int]]:
-    """How many unique profiles had been received after each of the last reported runs, in time."""
-    reported = run.c.unique_received.is_not(None)
+def received_by_day(url: str, connection_id: str, days: int) -> Mapping[date, int]:
+    """How many unique profiles had been received by the end of each of the last days (in UTC) on
+    which a run was reported, in time."""
+    of_connection = and_(run.c.connection == connection_id, ~run.c.preview)
+    return _by_day(url, run.c.finished_at, run.c.unique_received, of_connection, days)
+
+
+def sent_by_day(url: str, connection_id: str, days: int) -> Mapping[date, int]:
+    """The same of those that had been sent, by the checks of what is exposed."""
+    checks = exposure_check.c
+    of_connection = checks.connection == connection_id
+    return _by_day(url, checks.at, checks.unique_sent, of_connection, days)
+
+
+def _by_day(
+    url: str,
+    moment: ColumnElement[datetime],
+    figure: ColumnElement[int | None],
+    chosen: ColumnElement[bool],
+    days: int,
+) -> Mapping[date, int]:
+    """A figure that only grows, as each day left it."""
+    day = cast(func.timezone("UTC", moment), Date)
     query = (
-        select(run.c.finished_at, run.c.unique_received)
-        .where(run.c.connection == connection_id, reported, ~run.c.preview)
-        .order_by(run.c.seq.desc())
-        .limit(limit)
+        select(day, func.max(figure))
+        .where(chosen, figure.is_not(None))
+        .group_by(day)
+        .order_by(day.desc())
+        .limit(days)
     )
     with store_errors(url), engine_for(url).connect() as database:
-        return [(row.finished_at, row.unique_received) for row in database.execute(query)][::-1]
+        return {row[0]: row[1] or 0 for row in reversed(database.execute(query).all())}
 
 
 def data_exchange(url: str, connection_id: str) -> DataExchange:

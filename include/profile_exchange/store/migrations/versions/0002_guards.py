@@ -68,6 +68,16 @@ def upgrade() -> None:
         unique=False,
         schema="exchange",
     )
+    op.create_table(
+        "consent_count",
+        sa.Column("objective", sa.Text(), nullable=False),
+        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("consented", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("profiles", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("objective"),
+        schema="exchange",
+    )
     _keep_the_audit()
     _let_rows_be_guarded()
 
@@ -106,6 +116,7 @@ def downgrade() -> None:
         op.execute(f"drop trigger append_only on exchange.{table}")
     op.execute("drop function exchange.refuse_change()")
     op.drop_index("exposure_check_connection_at", table_name="exposure_check", schema="exchange")
+    op.drop_table("consent_count", schema="exchange")
     op.drop_table("exposure_check", schema="exchange")
     op.drop_index("submission_connection_at", table_name="submission", schema="exchange")
     op.drop_table("submission", schema="exchange")

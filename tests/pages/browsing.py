@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwrigh
 
 #: Screenshots are left here; git does not see the folder.
 PICTURES = Path(__file__).parents[2] / "test-output" / "pages"
+#: What documents show: written on demand only, so that a test run leaves the tree as it is.
+OF_THE_README = Path(__file__).parents[2] / "docs" / "images"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -55,7 +58,18 @@ def log_in(page: Page, address: str, user: str, password: str) -> None:
 
 def picture(page: Page, name: str, **options: Any) -> Path:
     """Leave a screenshot of what the page shows."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    path = PICTURES / f"{name}.png"
+    return _taken(page, PICTURES, name, options)
+
+
+def picture_of_the_readme(page: Page, name: str) -> None:
+    """The same, and where `README_PICTURES` is set, the README's own picture of this name too."""
+    picture(page, name)
+    if os.environ.get("README_PICTURES"):
+        _taken(page, OF_THE_README, name, {})
+
+
+def _taken(page: Page, folder: Path, name: str, options: dict[str, Any]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
     page.screenshot(path=path, **options)
     return path

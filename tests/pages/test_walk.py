@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
+from sqlalchemy import func, select
 
+from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.installation.airflow_environment import Project
 from profile_exchange.installation.launch import Installation
 from profile_exchange.sample import loading
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import profile
 from tests.folders import enterable
-from tests.pages.browsing import log_in, picture
+from tests.pages.browsing import log_in, picture, picture_of_the_readme
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
@@ -24,6 +31,23 @@ A_RUN = 180_000
 AT_MOST = 60_000
 
 
+#: A connection like the sample's, whose runs wait for a person.
+CAREFUL = "careful"
+
+
+def configured(folder: Path) -> Project:
+    """The sample's connections and one more, in a folder that the pages may write to."""
+    connections = folder / "connections"
+    shutil.copytree(PROJECT_ROOT / "include" / "connections", connections)
+    text = (connections / "taylor-times.yaml").read_text()
+    text = text.replace("title: Taylor Times", "title: Careful").replace(
+        "to: Taylor", "to: Careful"
+    )
+    text = text.replace("import:", "import:\n  approval: required")
+    (connections / f"{CAREFUL}.yaml").write_text(text)
+    return Project(connections=connections)
+
+
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A running installation with the sample tenants, and users of three roles."""
@@ -33,8 +57,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
     expect.set_options(timeout=AT_MOST)
     state = enterable(tmp_path_factory.mktemp("installation"))
-    with Installation(state, fill=fill, users=USERS) as running:
-        for dag_id in ("taylor-times", "harbor-goods"):
+    project = configured(tmp_path_factory.mktemp("configured"))
+    with Installation(state, project=project, fill=fill, users=USERS) as running:
+        for dag_id in ("taylor-times", "harbor-goods", CAREFUL):
             running.switch_on(dag_id)
         yield running
     expect.set_options(timeout=None)
@@ -56,6 +81,24 @@ def enter(browser: Browser, installation: Installation, user: str, **options: An
 def pages(page: Page) -> FrameLocator:
     """Our pages, in the frame in which Airflow shows them."""
     return page.frame_locator("iframe")
+
+
+def newest(shown: FrameLocator) -> Locator:
+    """The newest run in the history."""
+    return shown.locator("li.run").first
+
+
+def figure(rows: Locator, name: str) -> int:
+    """The figure of a table beside its name."""
+    row = rows.locator("tr", has=rows.page.get_by_role("rowheader", name=name))
+    return int(row.locator("td").first.inner_text().replace(",", ""))
+
+
+def filled(installation: Installation, property_id: str) -> int:
+    """How many profiles of ours hold a property."""
+    query = select(func.count()).where(profile.c.properties.has_key(property_id))
+    with engine_for(installation.store_url("harbor-goods")).connect() as database:
+        return database.execute(query).scalar_one()
 
 
 def test_a_viewer_finds_the_page_in_the_navigation_and_is_offered_nothing(
@@ -88,7 +131,9 @@ def test_an_operator_checks_previews_runs_and_reads_what_came_of_it(
     first.get_by_text("Counts by fate").click()
     expect(first.get_by_text("the sum, always")).to_be_visible()
     expect(first.get_by_role("rowheader", name="authenticate")).to_be_visible()
-    picture(page, "operator-after-a-run")
+    expect(shown.get_by_role("link", name="Count again")).to_be_visible()
+    shown.get_by_role("region", name="Run history").evaluate("each => each.scrollIntoView()")
+    picture_of_the_readme(page, "connection-after-a-run")
     first.get_by_role("link", name="Run and logs in Airflow").click()
     page.wait_for_url("**/dags/taylor-times/runs/**")
     page.context.close()
@@ -107,4 +152,104 @@ def test_an_administrator_switches_a_connection_off_and_on(
     expect(shown.get_by_text("The connection is switched off")).to_be_visible()
     shown.get_by_role("button", name="Switch on").click()
     expect(shown.get_by_text("The connection is switched on")).to_be_visible()
+    page.context.close()
+
+
+def fill_in_the_form(shown: FrameLocator) -> None:
+    """A new connection, step by step: what the other tenant really exposes is chosen from."""
+    following = shown.get_by_role("button", name="Next", exact=True).last
+    shown.get_by_label("Title").fill("Sports desk")
+    shown.get_by_label("Our tenant").select_option("harbor-goods")
+    shown.get_by_label("Name of the other tenant").fill("Taylor Times")
+    shown.get_by_label("Its host name").fill("taylor-times.localhost")
+    shown.get_by_label("imports from the other tenant").check()
+    following.click()
+    shown.get_by_label("Airflow connection").fill("taylor_times")
+    shown.get_by_role("button", name="Check", exact=True).click()
+    expect(shown.get_by_role("img", name="authenticated")).to_be_visible()
+    following.click()
+    shown.get_by_label("these only").check()
+    shown.get_by_label("Sports readers").check()
+    shown.get_by_label("Partner data").check()
+    shown.get_by_role("button", name="Suggest links").click()
+    expect(shown.get_by_label("Theirs", exact=True)).to_have_value("email")
+    following.click()
+    shown.get_by_label("Engagement score").check()
+    shown.get_by_role("button", name="Map the chosen ones").click()
+    expect(shown.get_by_label("Our property")).to_have_value("TaylorTimes_EngagementScore")
+    shown.get_by_role("button", name="The file").click()
+    expect(shown.locator("pre", has_text="sports-readers")).to_be_visible()
+
+
+def test_a_person_makes_a_connection_runs_it_and_changes_it(
+    installation: Installation, chromium: Browser
+) -> None:
+    page = enter(chromium, installation, "otto")
+    page.goto("/plugin/profile-exchange")
+    shown = pages(page)
+    shown.get_by_role("link", name="New connection").click()
+    fill_in_the_form(shown)
+    shown.get_by_role("button", name="Save").click()
+    expect(
+        shown.get_by_text("Airflow has not read its file yet. It will by itself")
+    ).to_be_visible()
+    picture(page, "just-saved")
+    shown.get_by_role("button", name="Switch on").click()
+    expect(shown.get_by_text("The connection is switched on")).to_be_visible()
+
+    shown.get_by_role("button", name="Preview").click()
+    expect(newest(shown).get_by_text("would be modified")).to_be_visible(timeout=A_RUN)
+    assert filled(installation, "TaylorTimes_EngagementScore") == 0
+    shown.get_by_role("button", name="Run now").click()
+    expect(newest(shown).locator(".line .state")).to_have_text("succeeded", timeout=A_RUN)
+    newest(shown).get_by_text("Counts by fate").click()
+    written = figure(newest(shown), "TaylorTimes_EngagementScore")
+    assert written == filled(installation, "TaylorTimes_EngagementScore") > 0
+    assert figure(newest(shown), "modified") == written
+    picture(page, "the-new-connection-after-a-run")
+
+    path = installation.project.connections / "sports-desk.yaml"
+    agreed = "# as agreed with their newsroom\ntitle: Sports desk\n"
+    path.write_text(path.read_text().replace("title: Sports desk\n", agreed))
+    shown.get_by_role("link", name="Edit").click()
+    shown.get_by_label("What it is for").fill("Who reads about sports.")
+    shown.get_by_role("button", name="The file").click()
+    changes = shown.get_by_role("region", name="What changes")
+    expect(changes).to_contain_text("+description: Who reads about sports.")
+    picture(page, "what-changes")
+    before = path.read_text()
+    shown.get_by_role("button", name="Save").click()
+    expect(shown.get_by_text("Who reads about sports.", exact=True)).to_be_visible()
+    described = "description: Who reads about sports.\n"
+    assert path.read_text().replace(described, "") == before
+    assert described in path.read_text()
+    page.context.close()
+
+
+def test_a_person_refuses_what_a_run_would_do_and_approves_it_another_time(
+    installation: Installation, chromium: Browser
+) -> None:
+    page = enter(chromium, installation, "otto")
+    page.goto(f"/dags/{CAREFUL}/plugin/exchange")
+    shown = pages(page)
+    waiting = shown.get_by_role("region", name="A run waits for approval")
+
+    shown.get_by_role("button", name="Run now").click()
+    expect(waiting).to_be_visible(timeout=A_RUN)
+    planned = figure(waiting, "modified")
+    assert figure(waiting, "CarefulTimes_Engagement") > 0
+    picture(page, "a-run-waits")
+    waiting.get_by_role("button", name="Refuse").click()
+    expect(newest(shown).locator(".line .state")).to_have_text("refused", timeout=A_RUN)
+    expect(newest(shown)).to_contain_text("was refused by otto")
+    assert filled(installation, "CarefulTimes_Engagement") == 0
+
+    shown.get_by_role("button", name="Run now").click()
+    expect(waiting).to_be_visible(timeout=A_RUN)
+    first_time = figure(waiting, "CarefulTimes_Engagement")
+    waiting.get_by_role("button", name="Approve").click()
+    expect(newest(shown).locator(".line .state")).to_have_text("succeeded", timeout=A_RUN)
+    newest(shown).get_by_text("Counts by fate").click()
+    assert figure(newest(shown), "modified") == planned > 0
+    assert filled(installation, "CarefulTimes_Engagement") == first_time
     page.context.close()

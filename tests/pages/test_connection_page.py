@@ -198,6 +198,19 @@ def test_a_connection_whose_file_is_gone_keeps_its_history(
 
 
 @pytest.mark.usefixtures("stores")
+def test_a_connection_just_saved_says_that_airflow_will_read_it(
+    knowing: Serving, folder: Path
+) -> None:
+    text = (folder / "connections" / "taylor-times.yaml").read_text()
+    (folder / "connections" / "just-saved.yaml").write_text(text)
+    page = shown(knowing, "just-saved", "op")
+    assert "Airflow has not read its file yet. It will by itself" in page
+    assert 'id="live" data-live' in page
+    assert ">Run now<" not in page
+    assert "Airflow has not read its file yet. It will" not in shown(knowing)
+
+
+@pytest.mark.usefixtures("stores")
 def test_there_is_no_page_of_what_is_no_connection(knowing: Serving) -> None:
     answer = knowing.browser("viewer").get("/connections/nobody")
     assert answer.status_code == 404

@@ -116,6 +116,8 @@ def test_the_question_is_counts() -> None:
     counts = FateCounts(received=3, modified=1, unmatched=2)
     planned = Forecast(counts, {}, {}, {}, Overlap(3, 9, 1), {"modified": ("an-id",)})
     asked = approval._figures(planned)
-    assert asked.startswith("1 profiles of ours match: 33.3% of the 3 received, 11.1% of our 9.")
+    assert asked.startswith(
+        "Profiles of ours that match: 1, 33.3% of the 3 received and 11.1% of our 9."
+    )
     assert "| modified | 1 |" in asked
     assert "an-id" not in asked

@@ -24,7 +24,7 @@ def test_a_preview_shows_fates_segments_properties_overlap_and_some_ids() -> Non
     assert "Taylor Times: what a run would do; nothing was written" in text
     assert "│ readers │ 7 │ 0 │ 2 │ 1 │ 0 │ 0 │ 4 │" in text
     assert "│ TaylorTimes_Sports │ 2 │ 0 │ 0 │ 1 │" in text
-    assert "3 profiles of ours match: 42.9% of the 7 received, 10.0% of our 30." in text
+    assert "Profiles of ours that match: 3, 42.9% of the 7 received and 10.0% of our 30." in text
     assert "Some that would be modified: 00000000-0000-0000-0000-000000000001" in text
     assert "would be stopped" not in text
 

@@ -37,8 +37,9 @@ class Overlap:
     def sentence(self) -> str:
         """The overlap in one line."""
         return (
-            f"{self.matched} profiles of ours match: {_share(self.matched, self.received)} of the "
-            f"{self.received} received, {_share(self.matched, self.ours)} of our {self.ours}"
+            f"Profiles of ours that match: {self.matched:,}, "
+            f"{_share(self.matched, self.received)} of the {self.received:,} received and "
+            f"{_share(self.matched, self.ours)} of our {self.ours:,}"
         )
 
 

@@ -43,6 +43,22 @@ def test_an_alternative_that_finds_several_is_discarded(
     assert none["validationErrors"] == {"matching": ["More than one profile matches."]}
 
 
+def test_alternatives_with_the_same_identifiers_are_one_with_several_values(
+    writer: Writer, installation: Installation
+) -> None:
+    jane = installation.add(email=["jane@example.org", "j@example.org"])
+    ann = installation.add(email=["ann@example.org"], number=["1"])
+    states = writer.results(
+        matching({"email": "jane@example.org"}, {"email": "j@example.org"}),
+        matching({"email": "nobody@example.org"}, {"email": "ann@example.org"}),
+        matching({"email": "jane@example.org"}, {"email": "ann@example.org"}),
+        matching({"email": "jane@example.org"}, {"email": "ann@example.org"}, {"number": "1"}),
+        matching({"email": "jane@example.org"}, {"number": "1"}, {"email": "ann@example.org"}),
+    )
+    assert [each.get("profileId") for each in states] == [jane, ann, None, ann, jane]
+    assert states[2]["validationErrors"] == {"matching": ["More than one profile matches."]}
+
+
 def test_who_is_created_has_every_identifier_it_was_looked_for_by(
     writer: Writer, installation: Installation
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -336,24 +337,28 @@ def portal() -> Iterator[BlockingPortal]:
         yield running
 
 
+@contextmanager
+def serving(
+    installation: Installation, portal: BlockingPortal, address: str = "127.0.0.1"
+) -> Iterator[Api]:
+    """A worker of the installation's API, asked from an address."""
+    app = create_app(installation.settings, installation.clock, installation.resolve)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
+    with portal.wrap_async_context_manager(app.router.lifespan_context(app)):
+        client = httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}")
+        yield Api(portal, client)
+        portal.call(client.aclose)
+
+
 @pytest.fixture
 def serve(installation: Installation, portal: BlockingPortal) -> Iterator[Callable[..., Api]]:
     """Makes workers of the installation's API, asked from an address; each call is another."""
-    running: list[tuple[Any, Api]] = []
+    with ExitStack() as running:
 
-    def start(address: str = "127.0.0.1") -> Api:
-        app = create_app(installation.settings, installation.clock, installation.resolve)
-        lifespan = portal.wrap_async_context_manager(app.router.lifespan_context(app))
-        lifespan.__enter__()
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 1))
-        api = Api(portal, httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}"))
-        running.append((lifespan, api))
-        return api
+        def start(address: str = "127.0.0.1") -> Api:
+            return running.enter_context(serving(installation, portal, address))
 
-    yield start
-    for lifespan, api in running:
-        portal.call(api.client.aclose)
-        lifespan.__exit__(None, None, None)
+        yield start
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from profile_exchange.config.connection_spec import ConnectionSpec
 from profile_exchange.domain.connection import Connection
@@ -35,11 +35,13 @@ from profile_exchange.store.tables import (
     profile_identifier,
     profile_property,
 )
+from profile_exchange.store.tables import run as run_table
 from tests.pipeline.in_memory import (
     EVERYBODY,
     NOW,
     InMemorySource,
     described,
+    new_profile_id,
     profile_id,
     properties_of,
 )
@@ -102,6 +104,17 @@ class Exchange:
     def tenant(self) -> TargetTenant | None:
         """The way to the importing tenant, where its profiles are not in the store."""
         return None
+
+    @property
+    def tenant_url(self) -> str:
+        """The store that the importing tenant's profiles are in."""
+        return self.store_url
+
+    def created_from(self, name: object) -> uuid.UUID:
+        """The id of the profile of ours that the last run has created from one of theirs."""
+        with engine_for(self.store_url).connect() as database:
+            seq = database.execute(select(func.max(run_table.c.seq))).scalar_one()
+        return new_profile_id(name, seq)
 
     @property
     def today(self) -> datetime:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
 
 from profile_exchange.domain.errors import NoLongerExposed, SourceUnavailable
 from profile_exchange.pipeline.remote.asking import Endurance
@@ -15,6 +18,7 @@ from profile_exchange.tenants.rest.answers import Answer
 from profile_exchange.tenants.rest.target import RestTarget
 from tests.accepting.conftest import Writer
 from tests.pipeline.exchange import Exchange
+from tests.pipeline.in_memory import profile_id
 
 #: What happens to a request: it is sent (or not), and its answer comes (or not).
 LOST_BEFORE, LOST_AFTER = "lost before it was processed", "lost after it was processed"
@@ -67,12 +71,26 @@ class RemoteExchange(Exchange):
 
     client: Any
     visitors: str = ""
+    #: Which of the tenant's profiles each received one is, by its answers to the last run.
+    answered: Mapping[UUID, UUID]
 
     @property
     def tenant(self) -> TargetTenant:
         return TargetTenant(RestTarget(self.client), self.visitors)
 
+    @property
+    def tenant_url(self) -> str:
+        store: str = self.client.writer.installation.store
+        return store
+
+    def created_from(self, name: object) -> UUID:
+        return self.answered[profile_id(name)]
+
     def finish(self, run: Run, admission: Any) -> Report:
         for package in admission.packages:
             self.take(upsert, run, package, self.today, self.tenant.target, QUICK)
-        return self.take(report, run, self.now)
+        sent = run.staging.sent
+        with run.engine.connect() as database:
+            rows = database.execute(select(sent.c.profile_id, sent.c.target_id)).all()
+        self.answered = {row.profile_id: row.target_id for row in rows}
+        return self.take(report, run, self.today)

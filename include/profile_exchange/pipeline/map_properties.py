@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
+from profile_exchange.pipeline.remote.new_profiles import told_when_written
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.pipeline.sources import Sources
@@ -99,7 +100,7 @@ def _reject_wrong_types(database: Database, run: Run, now: datetime) -> int:
     forget(database, run.seq, Reason.VALUE_TYPE)
     sources = Sources(run)
     for mapping in run.goal.mappings:
-        if sources.has_misfits(mapping):
+        if sources.has_misfits(mapping) and not told_when_written(run, mapping):
             enter(database, _misfits(run, sources, mapping, now))
     mine = entered(run.seq, Reason.VALUE_TYPE)
     wrong = select(quarantine.c.profile_id).distinct().where(mine).subquery("wrong_type")

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy
+from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy, Unmatched
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, FilterType, can_take
 from profile_exchange.domain.transforms import DateFormat, Plain, are_all_known, result_type
@@ -64,7 +64,7 @@ class Sources:
     def applies(self, mapping: PropertyMapping) -> ColumnElement[bool] | None:
         """Whether a mapping is for a profile; None if it is for all, or the tenant's to say."""
         if self._run.plan.remote:
-            return None
+            return None if may_apply(self._run, mapping) else literal(False, Boolean)
         match mapping.restriction:
             case Restriction.NEW_PROFILES_ONLY:
                 return self._matched.c.is_new
@@ -144,6 +144,12 @@ class Sources:
         total = select(func.sum(number(each.c.value))).scalar_subquery()
         amount = case((func.jsonb_array_length(chosen) == 1, one), else_=total)
         return func.to_jsonb(cast(func.trim_scale(amount), Text))
+
+
+def may_apply(run: Run, mapping: PropertyMapping) -> bool:
+    """Whether there can be a profile that a mapping is for: new ones are there to be created."""
+    for_new = mapping.restriction is Restriction.NEW_PROFILES_ONLY
+    return run.goal.unmatched is Unmatched.CREATE or not for_new
 
 
 def staged_key(run: Run, mapping: PropertyMapping) -> str:

@@ -241,10 +241,14 @@ def enter(run: Run, keys: Collection[Key], *, written: bool = True) -> None:
 
 
 def _mark_modified(database: Database, run: Run, keys: Collection[Key]) -> None:
+    """Say of profiles that a sum of theirs was changed, and not one that they have left."""
     sent = run.staging.sent
-    changed = update(sent).where(
-        sent.c.profile_id.in_(_sources(run, keys)), sent.c.state == State.UNCHANGED.value
+    changed_itself = exists().where(
+        _about(run, keys),
+        sum_intent.c.source_id == sent.c.profile_id,
+        sum_intent.c.target_id == sent.c.target_id,
     )
+    changed = update(sent).where(changed_itself, sent.c.state == State.UNCHANGED.value)
     database.execute(changed.values(state=State.MODIFIED.value))
 
 

@@ -6,13 +6,15 @@ they are superseded.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, func, select, update
+from sqlalchemy import ColumnElement, Subquery, and_, exists, func, select, update
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import insert
 
+from profile_exchange.domain.entries import State
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.creating import row_of
@@ -36,6 +38,7 @@ def winners_over(
     losers = [row.profile_id for row in rows if row.place > 1]
     for loser in losers:
         _supersede(database, run, loser)
+    _hand_on_creation(database, run, [row.profile_id for row in rows])
     again = {row.target_id for row in rows if row.place > 1 and _is_in(package, row.profile_id)}
     return {
         row.profile_id: row.target_id for row in rows if row.place == 1 and row.target_id in again
@@ -63,6 +66,19 @@ def _supersede(database: Database, run: Run, loser: UUID) -> None:
     words = {"fate": Fate.SUPERSEDED.value, "reason": Reason.OLDER_DUPLICATE.value}
     row = insert(fate).values(profile_id=loser, **words)
     database.execute(row.on_conflict_do_update(index_elements=["profile_id"], set_=words))
+
+
+def _hand_on_creation(database: Database, run: Run, rivals: Collection[UUID]) -> None:
+    """Whoever wins a profile that a rival was created as, is whom it was created for."""
+    sent, fate = run.staging.sent, run.staging.fate
+    created = select(sent.c.target_id).where(
+        sent.c.profile_id.in_(rivals), sent.c.state == State.CREATED.value
+    )
+    superseded = exists().where(
+        fate.c.profile_id == sent.c.profile_id, fate.c.fate == Fate.SUPERSEDED.value
+    )
+    winner = and_(sent.c.profile_id.in_(rivals), sent.c.target_id.in_(created), ~superseded)
+    database.execute(update(sent).where(winner).values(state=State.CREATED.value))
 
 
 def _is_in(package: IdRange, profile_id: UUID) -> bool:

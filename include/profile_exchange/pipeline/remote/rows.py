@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 from uuid import UUID
@@ -10,13 +10,15 @@ from uuid import UUID
 from sqlalchemy import Connection as Database
 from sqlalchemy import Row, Select, and_, exists, select
 
-from profile_exchange.domain.connection import Restriction, Strategy, Unmatched
-from profile_exchange.domain.entries import Alternative, Criterion, Entry, Rule
+from profile_exchange.domain.connection import IdentifierPair, Restriction, Strategy, Unmatched
+from profile_exchange.domain.entries import Alternative, Criterion, Entry, Rule, State
 from profile_exchange.domain.identifiers import normalise
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import CONSENTED_OBJECTIVES, REFUSED_OBJECTIVES
 from profile_exchange.pipeline.creating import compared_as, row_of
 from profile_exchange.pipeline.filter_by_consent import in_our_words
+from profile_exchange.pipeline.ports import Result
+from profile_exchange.pipeline.remote.new_profiles import UNFIT, unfit
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settled
 from profile_exchange.store.json_objects import object_of
@@ -37,6 +39,25 @@ def unanswered(database: Database, run: Run, package: IdRange, most: int) -> dic
     )
     query = _rows(run).where(waiting).order_by(mapped.c.profile_id).limit(most)
     return {str(row.profile_id): _entry(run, row) for row in database.execute(query)}
+
+
+def refused_as_new(
+    database: Database, run: Run, entries: Mapping[str, Entry], results: Mapping[str, Result]
+) -> dict[str, Result]:
+    """Of the answers about profiles that the tenant does not know: those who would have been
+    created, had a value of theirs been one for new profiles. They are about its property."""
+    if run.goal.unmatched is not Unmatched.CREATE:
+        return {}
+    unknown = {
+        UUID(name)
+        for name, result in results.items()
+        if result.state == State.NOTFOUND.value and not entries[name].creates
+    }
+    query = _rows(run).where(run.staging.mapped.c.profile_id.in_(unknown))
+    return {
+        str(row.profile_id): Result(UNFIT, about=tuple(sorted(unfit(run, _rules(run, row)))))
+        for row in (database.execute(query) if unknown else ())
+    }
 
 
 def entries_to(database: Database, run: Run, targets: dict[UUID, UUID]) -> dict[str, Entry]:
@@ -74,8 +95,11 @@ def _entry(run: Run, row: Row[Any]) -> Entry:
         rules = tuple(_rules(run, row))
         segment = run.plan.visitors or None
         return Entry(profile_id=str(row.profile_id), rules=rules, segment=segment)
-    creates = run.goal.unmatched is Unmatched.CREATE
-    rules = (*_rules(run, row), *(_introduction(run, row) if creates else ()))
+    rules = tuple(_rules(run, row))
+    creates = run.goal.unmatched is Unmatched.CREATE and not unfit(run, rules)
+    if not creates:
+        rules = tuple(rule for rule in rules if rule.applies(is_new=False))
+    rules = (*rules, *(_introduction(run, row) if creates else ()))
     return Entry(
         matching=tuple(islice(_alternatives(run, row), MAX_ALTERNATIVES)),
         rules=rules,
@@ -119,12 +143,17 @@ def _alternatives(run: Run, row: Row[Any]) -> Iterator[Alternative]:
         criteria = [
             [
                 Criterion(pair.ours, value)
-                for value in dict.fromkeys(
-                    normalise(value, compared_as(run, pair))
-                    for value in row.identifiers.get(pair.theirs, ())
-                )
+                for value in dict.fromkeys(_forms(run, pair, row.identifiers.get(pair.theirs, ())))
                 if value
             ]
             for pair in link
         ]
         yield from product(*criteria)
+
+
+def _forms(run: Run, pair: IdentifierPair, values: Iterable[str]) -> Iterator[str]:
+    """Values as they are compared. A mail address that the tenant holds as a text is looked for
+    as it came, too: the tenant compares it as it is."""
+    as_mail, as_held = compared_as(run, pair), run.plan.identifier_types[pair.ours]
+    for value in values:
+        yield from dict.fromkeys((normalise(value, as_mail), normalise(value, as_held)))

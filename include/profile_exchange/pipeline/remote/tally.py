@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import array
 
-from profile_exchange.domain.connection import PropertyMapping
+from profile_exchange.domain.connection import PropertyMapping, Restriction
 from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.runs import Run
@@ -54,4 +54,15 @@ def _came(run: Run, target: str) -> ColumnElement[bool]:
 
 def _brings(run: Run, mapping: PropertyMapping) -> ColumnElement[bool]:
     column = run.staging.mapped.c[COLUMN_OF[mapping.strategy]]
-    return func.coalesce(column.has_any(array([staged_key(run, mapping)])), False)
+    came: ColumnElement[bool] = func.coalesce(
+        column.has_any(array([staged_key(run, mapping)])), False
+    )
+    is_new = run.staging.fate.c.fate == Fate.CREATED.value
+    if mapping.clear_when_absent:
+        came = or_(came, ~is_new)
+    match mapping.restriction:
+        case Restriction.NEW_PROFILES_ONLY:
+            return and_(came, is_new)
+        case Restriction.EXISTING_PROFILES_ONLY:
+            return and_(came, ~is_new)
+    return came

@@ -30,7 +30,7 @@ from profile_exchange.pipeline.package_ledger import (
     remember_received,
     written,
 )
-from profile_exchange.pipeline.ports import Reply, Target
+from profile_exchange.pipeline.ports import Result, Target
 from profile_exchange.pipeline.remote import rows, sums
 from profile_exchange.pipeline.remote.asking import Asking, Endurance
 from profile_exchange.pipeline.remote.outcomes import settle_answers
@@ -104,7 +104,8 @@ def _ask_for_all(
         with _turn(guard, run, alone=asking.alone):
             reply = asking.ask(entries)
         with run.engine.begin() as database:
-            _note_answers(database, run, reply, now)
+            refused = rows.refused_as_new(database, run, entries, reply.results)
+            _note_answers(database, run, {**reply.results, **refused}, now)
 
 
 @contextmanager
@@ -126,8 +127,10 @@ def _note_sent(database: Database, run: Run, entries: Mapping[str, Entry], now: 
         database.execute(insert(sent).on_conflict_do_nothing(), intents)
 
 
-def _note_answers(database: Database, run: Run, reply: Reply, now: datetime) -> None:
-    if not reply.results:
+def _note_answers(
+    database: Database, run: Run, results: Mapping[str, Result], now: datetime
+) -> None:
+    if not results:
         return
     sent = run.staging.sent
     answers = [
@@ -138,7 +141,7 @@ def _note_answers(database: Database, run: Run, reply: Reply, now: datetime) -> 
             "about": next(iter(sorted(result.about)), ""),
             "target_id": result.profile_id,
         }
-        for name, result in reply.results.items()
+        for name, result in results.items()
     ]
     row = insert(sent).values(answers)
     told = {name: row.excluded[name] for name in ("state", "about", "target_id")}

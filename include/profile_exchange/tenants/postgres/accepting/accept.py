@@ -40,7 +40,11 @@ from profile_exchange.store.tables import submission
 from profile_exchange.tenants.postgres.accepting.changing import change
 from profile_exchange.tenants.postgres.accepting.creating import create
 from profile_exchange.tenants.postgres.accepting.matching import Match, compared, find
-from profile_exchange.tenants.postgres.accepting.permitting import only_new, refusal
+from profile_exchange.tenants.postgres.accepting.permitting import (
+    only_new,
+    refusal,
+    refusal_of_values,
+)
 from profile_exchange.tenants.postgres.accepting.rounds import rounds
 from profile_exchange.tenants.postgres.accepting.staged import StagedEntry
 from profile_exchange.tenants.postgres.accepting.terms import (
@@ -163,6 +167,9 @@ def _write_round(
             outcomes[number] = match.outcome
             continue
         is_new = match.target_id is None
+        if refused := refusal_of_values(entry, terms, is_new=is_new):
+            outcomes[number] = refused
+            continue
         staged = StagedEntry(number, match.target_id or uuid4(), entry.segment)
         rules[is_new] |= _stage(staged, entry, terms, is_new=is_new)
         (new if is_new else existing).append(staged)

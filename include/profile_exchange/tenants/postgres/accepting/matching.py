@@ -2,12 +2,15 @@
 
 The alternatives of an entry are tried in order. One that finds exactly one profile decides; one
 that finds several is discarded; if only discarded ones are left, the entry is ambiguous.
+Alternatives in a row that name the same identifiers are one with several values: any of them may
+match, and if they lead to several profiles, that is several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +29,12 @@ from profile_exchange.tenants.postgres.accepting.terms import Terms
 _WANTED: dict[str, Any] = {
     "number": Integer,
     "alternative": Integer,
+    "together": Integer,
     "needed": Integer,
     "property_id": Text,
     "value": Text,
 }
-#: For each entry and alternative: how many profiles it finds, and one of them.
+#: For each entry and alternatives that are one: how many profiles they find, and one of them.
 Proposed = Mapping[tuple[int, int], tuple[int, UUID]]
 
 
@@ -67,39 +71,48 @@ def compared(alternative: Alternative, terms: Terms) -> set[tuple[str, str]]:
     return pairs if complete and not any(NUL in each.value for each in alternative) else set()
 
 
+def _alike(matching: Sequence[Alternative]) -> list[list[Alternative]]:
+    """The alternatives, those in a row together that name the same identifiers."""
+    named = groupby(matching, lambda some: {criterion.property for criterion in some})
+    return [list(together) for _, together in named]
+
+
 def _proposed(database: Database, entries: Mapping[int, Entry], terms: Terms) -> Proposed:
     rows = [
         {
             "number": number,
             "alternative": position,
+            "together": together,
             "needed": len(pairs),
             "property_id": property_id,
             "value": value,
         }
         for number, entry in entries.items()
-        for position, alternative in enumerate(entry.matching)
+        for together, some in enumerate(_alike(entry.matching))
+        for position, alternative in enumerate(some)
         for pairs in [compared(alternative, terms)]
         for property_id, value in pairs
     ]
     if not rows:
         return {}
     wanted, known = recordset(rows, _WANTED, "wanted"), profile_identifier
+    one_alternative = (wanted.c.number, wanted.c.together, wanted.c.alternative)
     agreed = (
-        select(wanted.c.number, wanted.c.alternative, known.c.profile_id)
+        select(wanted.c.number, wanted.c.together, known.c.profile_id)
         .join_from(wanted, known, known.c.property_id == wanted.c.property_id)
         .where(known.c.value == wanted.c.value)
-        .group_by(wanted.c.number, wanted.c.alternative, known.c.profile_id)
+        .group_by(*one_alternative, known.c.profile_id)
         .having(func.count() == func.max(wanted.c.needed))
         .subquery("agreed")
     )
-    key = (agreed.c.number, agreed.c.alternative)
+    key = (agreed.c.number, agreed.c.together)
     one = cast(func.min(cast(agreed.c.profile_id, Text)), Uuid)
-    query = select(*key, func.count(), one).group_by(*key)
+    query = select(*key, func.count(agreed.c.profile_id.distinct()), one).group_by(*key)
     return {(number, place): (found, who) for number, place, found, who in database.execute(query)}
 
 
 def _decide(number: int, entry: Entry, proposed: Proposed, terms: Terms) -> Match:
-    found = [proposed.get((number, position)) for position in range(len(entry.matching))]
+    found = [proposed.get((number, place)) for place, _ in enumerate(_alike(entry.matching))]
     for each in found:
         if each is not None and each[0] == 1:
             return Match(each[1])

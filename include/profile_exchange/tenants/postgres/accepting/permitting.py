@@ -5,7 +5,7 @@ What an entry may not ask for is answered alike, whether it exists or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from profile_exchange.domain.connection import ProfileIds, Restriction, Strategy
@@ -33,8 +33,21 @@ def refusal(entry: Entry, terms: Terms) -> Outcome | None:
         return skipped("matching", "This entry names no profile: give it a profileId or matching.")
     if entry.profile_id is not None and profile_id_of(entry) is None:
         return Outcome(State.NOTFOUND)
+    for_all = [rule for rule in entry.rules if rule.restriction is Restriction.ALL_PROFILES]
+    return _skipped((*_wrong_values(for_all, terms), *_wrong_legislation(entry), *_at_odds(entry)))
+
+
+def refusal_of_values(entry: Entry, terms: Terms, *, is_new: bool) -> Outcome | None:
+    """What becomes of an entry by rules for new profiles or for existing ones only, once it is
+    known which of the two it means: a value that is not for a profile is held to nothing."""
+    restricted = [rule for rule in entry.rules if rule.restriction is not Restriction.ALL_PROFILES]
+    applying = [rule for rule in restricted if rule.applies(is_new=is_new)]
+    return _skipped(_wrong_values(applying, terms))
+
+
+def _skipped(wrongs: Iterable[tuple[str, str]]) -> Outcome | None:
     errors: dict[str, tuple[str, ...]] = {}
-    for about, sentence in (*_wrong_values(entry, terms), *_at_odds(entry)):
+    for about, sentence in wrongs:
         errors[about] = tuple(dict.fromkeys((*errors.get(about, ()), sentence)))
     return Outcome(State.SKIPPED, errors=errors) if errors else None
 
@@ -74,9 +87,9 @@ def only_new(rule: Rule, terms: Terms) -> bool:
     return rule.property in CONSENT_PROPERTIES or rule.property in terms.identifiers
 
 
-def _wrong_values(entry: Entry, terms: Terms) -> Iterator[tuple[str, str]]:
-    """What is wrong with the values of an entry, told without them."""
-    for rule in entry.rules:
+def _wrong_values(rules: Iterable[Rule], terms: Terms) -> Iterator[tuple[str, str]]:
+    """What is wrong with the values of some rules, told without them."""
+    for rule in rules:
         if rule.property in CONSENT_PROPERTIES:
             if sentence := _wrong_consent(rule):
                 yield rule.property, sentence
@@ -84,6 +97,9 @@ def _wrong_values(entry: Entry, terms: Terms) -> Iterator[tuple[str, str]]:
             yield rule.property, "There is no such profile property yet, or not as one to write."
         elif sentence := _wrong(rule, terms.writable[rule.property]):
             yield rule.property, sentence
+
+
+def _wrong_legislation(entry: Entry) -> Iterator[tuple[str, str]]:
     if entry.legislation is not None and entry.legislation not in LEGISLATIONS:
         yield "privacyLegislation", "This is no privacy legislation zone."
 

@@ -108,5 +108,7 @@ class ScriptedTenant(ScriptedPartner):
             self.added += 1
             had = int(found.properties.get(rule["id"], ["0"])[0])
             found.properties[rule["id"]] = [str(had + int(rule["values"][0]))]
-        else:
+        elif rule["values"]:
             found.properties[rule["id"]] = rule["values"]
+        else:
+            found.properties.pop(rule["id"], None)

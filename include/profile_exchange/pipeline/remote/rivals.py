@@ -6,7 +6,7 @@ they are superseded.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,8 +36,8 @@ def winners_over(
     )
     rows = database.execute(select(ranked).where(ranked.c.target_id.in_(met))).all()
     losers = [row.profile_id for row in rows if row.place > 1]
-    for loser in losers:
-        _supersede(database, run, loser)
+    if losers:
+        _supersede(database, run, losers)
     _hand_on_creation(database, run, [row.profile_id for row in rows])
     again = {row.target_id for row in rows if row.place > 1 and _is_in(package, row.profile_id)}
     return {
@@ -61,11 +61,10 @@ def _ranked(run: Run, modified: ColumnElement[Any]) -> Subquery:
     )
 
 
-def _supersede(database: Database, run: Run, loser: UUID) -> None:
-    fate = run.staging.fate
+def _supersede(database: Database, run: Run, losers: Sequence[UUID]) -> None:
     words = {"fate": Fate.SUPERSEDED.value, "reason": Reason.OLDER_DUPLICATE.value}
-    row = insert(fate).values(profile_id=loser, **words)
-    database.execute(row.on_conflict_do_update(index_elements=["profile_id"], set_=words))
+    row = insert(run.staging.fate).on_conflict_do_update(index_elements=["profile_id"], set_=words)
+    database.execute(row, [{"profile_id": loser, **words} for loser in losers])
 
 
 def _hand_on_creation(database: Database, run: Run, rivals: Collection[UUID]) -> None:

@@ -99,8 +99,8 @@ def _send(run: Run, asking: Asking, intents: Iterable[Intent]) -> None:
     while waiting:
         some = dict(list(waiting.items())[: asking.size])
         reply = asking.ask({name: _entry(name, each) for name, each in some.items()})
-        for name, result in reply.results.items():
-            _settle(run, asking.target, waiting.pop(name), result)
+        answered = {name: waiting.pop(name) for name in reply.results}
+        _settle(run, asking.target, answered, reply.results)
         if _may_be_done(reply):
             for name in some.keys() - reply.results.keys():
                 left = _settle_by_reading(run, asking.target, waiting.pop(name), again=True)
@@ -118,14 +118,24 @@ def _entry(target_id: str, intents: Iterable[Intent]) -> Entry:
     return Entry(profile_id=target_id, rules=tuple(intent.rule() for intent in intents))
 
 
-def _settle(run: Run, target: Target, intents: list[Intent], result: Result) -> None:
-    keys = {intent.key for intent in intents}
-    if result.state == State.MODIFIED.value:
-        enter(run, keys)
-    elif result.state not in _NOT_DONE:
+def _settle(
+    run: Run,
+    target: Target,
+    answered: Mapping[str, list[Intent]],
+    results: Mapping[str, Result],
+) -> None:
+    added = [name for name, result in results.items() if result.state == State.MODIFIED.value]
+    enter(run, {intent.key for name in added for intent in answered[name]})
+    for name in results.keys() - set(added):
+        _settle_otherwise(run, target, answered[name], results[name])
+
+
+def _settle_otherwise(run: Run, target: Target, intents: list[Intent], result: Result) -> None:
+    if result.state not in _NOT_DONE:
         _settle_by_reading(run, target, intents)
     else:
         refused = SUM_REFUSED if result.state == State.SKIPPED.value else ""
+        keys = {intent.key for intent in intents}
         drop(run, keys, refused, result.about[0] if result.about else "")
 
 

@@ -68,6 +68,7 @@ def let_in(writer: Writer, exchange: RemoteExchange, case: Case) -> None:
     identifiers = [each.id for each in described(types_of(case)["ours"]) if each.indexed]
     goals = [exchange.goal, *(step.get("goal", {}) for step in steps_of(case))]
     targets = {each["to"] for goal in goals for each in goal.get("mappings", ())} | {"Any"}
+    targets |= case.get("types", {}).get("ours", {}).keys()
     judged = {"objectives", "consent"} & exchange.settings.keys()
     writer.accept(
         identifiers=identifiers,

@@ -37,7 +37,11 @@ class TargetTenant:
         """
         self.target.authenticate()
         guarded = may_collide(database, connection.id, import_goal(connection).mappings)
-        return keep(database, ask(self.target, connection, guarded), now)
+        found = ask(self.target, connection, guarded)
+        if any(known and known.holds_values is not False for known in map(found.get, guarded)):
+            # The name that is suggested instead has to be free there.
+            found = {**_listed(self.target), **found}
+        return keep(database, found, now)
 
 
 def ask(
@@ -50,13 +54,15 @@ def ask(
     goal = import_goal(connection)
     linked = (pair.ours for link in goal.links for pair in link)
     needed = dict.fromkeys([*goal.targets, *linked])
-    listed = {known.id: known for known in target.properties()} if needed.keys() - guarded else {}
+    listed = _listed(target) if needed.keys() - guarded else {}
     return {
-        name: KnownProperty(listed[name], holds_values=None)
-        if name in listed and name not in guarded
-        else target.property(name)
+        name: listed[name] if name in listed and name not in guarded else target.property(name)
         for name in needed
     }
+
+
+def _listed(target: Target) -> dict[str, KnownProperty]:
+    return {known.id: KnownProperty(known, holds_values=None) for known in target.properties()}
 
 
 def keep(database: Database, found: dict[str, KnownProperty | None], now: datetime) -> Holding:

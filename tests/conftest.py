@@ -1,28 +1,22 @@
-"""What the tests share: one embedded PostgreSQL server, and a fresh database for each test."""
+"""What the tests share: one embedded PostgreSQL server, and tenants' databases."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import settings
-from psycopg import sql
 
 from profile_exchange.config.settings import settings as installation_settings
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
-from profile_exchange.store.database import engine_for, migrate
 from tests.folders import enterable
 from tests.scheduling import Together
+from tests.stores import TEMPLATE, Stores
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("exchange", deadline=None)
 settings.load_profile("exchange")
-
-TEMPLATE = "store_template"
-_numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,31 +43,33 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
     """A server for the whole session; durability is off, because nothing here has to last."""
     folder = enterable(tmp_path_factory.mktemp("postgres"))
     options = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "'128MB'"}
+    # Statistics are made where a test or a step makes them, not when time allows.
+    options["autovacuum"] = "off"
     with EmbeddedPostgres(folder, settings=options) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def store_template(postgres: EmbeddedPostgres) -> str:
+def stores_of_tests(postgres: EmbeddedPostgres) -> Stores:
+    """Tenants' databases, one after the other or side by side."""
+    return Stores(postgres)
+
+
+@pytest.fixture(scope="session")
+def store_template(stores_of_tests: Stores) -> str:
     """A migrated, empty tenant database that others are copied from."""
-    url = postgres.create_database(TEMPLATE)
-    migrate(url)
-    engine_for(url).dispose()
     return TEMPLATE
 
 
 @pytest.fixture
-def store_url(postgres: EmbeddedPostgres, store_template: str) -> Iterator[str]:
-    """The URL of a fresh, migrated tenant database, dropped after the test."""
-    name = f"store_{next(_numbers)}"
-    url = postgres.create_database(name, template=store_template)
-    yield url
-    engine_for(url).dispose()
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+def store_url(stores_of_tests: Stores) -> Iterator[str]:
+    """The URL of a migrated tenant database that holds nothing."""
+    with stores_of_tests.one() as url:
+        yield url
 
 
 @pytest.fixture
-def other_store_url(postgres: EmbeddedPostgres, store_template: str) -> Iterator[str]:
+def other_store_url(stores_of_tests: Stores) -> Iterator[str]:
     """A second tenant's database."""
-    yield from store_url.__wrapped__(postgres, store_template)  # type: ignore[attr-defined]
+    with stores_of_tests.one() as url:
+        yield url

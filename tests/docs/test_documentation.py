@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import textwrap
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
-from profile_exchange.cli.main import COMMANDS
+from profile_exchange.cli.main import COMMANDS, app
 from profile_exchange.config import registry
 from profile_exchange.config.notifications_spec import NotificationsSpec
 from profile_exchange.config.schedule_spec import KINDS, ScheduleSpec
@@ -38,10 +37,8 @@ def commands_in(text: str) -> set[tuple[str, str, str]]:
 
 
 @lru_cache
-def help_of(*words: str) -> subprocess.CompletedProcess[str]:
-    program = str(Path(sys.executable).with_name("exchange"))
-    command = [program, *words, "--help"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+def help_of(*words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--help"], env={"NO_COLOR": "1", "COLUMNS": "120"})
 
 
 def test_the_schedules_in_the_readme_can_be_kept(tmp_path: Path) -> None:
@@ -65,7 +62,7 @@ def test_every_command_and_option_in_a_document_exists(document: Path) -> None:
     for name, sub, options in commands_in(document.read_text()):
         words = [name, sub] if name in GROUPS and sub else [name]
         shown = help_of(*words)
-        assert shown.returncode == 0, f"{document.name}: exchange {' '.join(words)}"
+        assert shown.exit_code == 0, f"{document.name}: exchange {' '.join(words)}"
         for option in options.split():
             assert option in shown.stdout, f"{document.name}: exchange {name} {option}"
 

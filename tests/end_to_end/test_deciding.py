@@ -52,8 +52,11 @@ def answered(installation: Installation, run_id: str, option: str) -> RunState:
     """The end of a run whose question is answered, once it has been asked."""
     waiting = TaskState(APPROVE, -1, "awaiting_input")
     path = f"/dags/{CONNECTION}/dagRuns/{run_id}/taskInstances/{APPROVE}/-1/hitlDetails"
+    asked = False
     for state in installation.follow(CONNECTION, run_id):
-        if waiting in state.tasks:
+        # Airflow needs a moment to see that it was answered.
+        if waiting in state.tasks and not asked:
+            asked = True
             question = airflow(installation, "GET", path)
             assert "| received |" in question["body"]
             assert "@" not in question["body"]

@@ -53,9 +53,9 @@ def stores(
     return urls
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A real browser, without a window."""
+    """A real browser, without a window; it takes its share of a processor as long as it is open."""
     with browsing() as browser:
         yield browser
 

@@ -243,7 +243,7 @@ def _expect_report(reported: Report, expected: Case) -> None:
     for each in reported.properties:
         if each.property_id in expected.get("values", {}):
             numbers = [each.written, each.unchanged, each.refused]
-            assert numbers == expected["values"][each.property_id], each.property_id
+            assert numbers == expected["values"][each.property_id], (each.property_id, numbers)
 
 
 def _expect_history(exchange: Exchange, reported: Report, expected: Case) -> None:

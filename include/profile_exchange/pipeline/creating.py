@@ -128,11 +128,12 @@ def taken_since(run: Run, mapped: FromClause) -> Select[Any]:
     return query.where(mapped.c.target_id.in_(taken(about_to_be(run, mapped))))
 
 
-def find_persons(database: Database, run: Run, proposed: Table) -> None:
+def find_persons(database: Database, run: Run) -> None:
     """Tell which of the profiles about to be created are one person, in ``proposed.person``.
 
     Those with an identifier that is taken are not created at all.
     """
+    proposed = run.staging.proposed
     if any(len(link) > 1 for link in run.goal.links):
         # An alternative of one pair that finds nobody has just told that its values are free.
         _leave_taken(database, run, proposed)

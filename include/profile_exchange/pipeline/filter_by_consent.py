@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -24,9 +25,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from profile_exchange.domain.connection import ConsentRule
 from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store.consent import consented
 from profile_exchange.store.definitions import objectives
 from profile_exchange.store.tables import profile
@@ -40,15 +43,21 @@ def filter_by_consent(run: Run) -> int:
     """
     if run.finished:
         return 0
-    with at_work(run) as database:
-        take_back(database, run.staging, [Reason.NO_CONSENT])
+    with at_work(run):
+        with run.engine.begin() as database:
+            take_back(database, run.staging, [Reason.NO_CONSENT])
+            objectives = objectives_of(database, run)
         if not run.connection.objectives or run.plan.remote:
             return 0
-        matched = run.staging.matched
-        on_the_way = select(matched).where(~settled(run.staging, matched)).subquery("matched")
-        refused = without_consent(run, on_the_way, objectives_of(database, run))
-        withheld = refused.subquery("withheld")
-        return settle(database, run.staging, withheld, Fate.WITHHELD, Reason.NO_CONSENT)
+        return sum(for_each_range(run, partial(_withhold, run, objectives)))
+
+
+def _withhold(run: Run, objectives: Sequence[Objective], database: Database, ids: IdRange) -> int:
+    matched = run.staging.matched
+    mine = within(ids, matched.c.profile_id)
+    on_the_way = select(matched).where(~settled(run.staging, matched), *mine).subquery("matched")
+    withheld = without_consent(run, on_the_way, objectives).subquery("withheld")
+    return settle(database, run.staging, withheld, Fate.WITHHELD, Reason.NO_CONSENT)
 
 
 def objectives_of(database: Database, run: Run) -> list[Objective]:

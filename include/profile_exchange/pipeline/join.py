@@ -10,6 +10,7 @@ created (`creating`), the one modified last goes on.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +21,6 @@ from sqlalchemy import (
     Insert,
     Select,
     Subquery,
-    Table,
     Text,
     and_,
     case,
@@ -42,16 +42,18 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import array, distinct_on
-from sqlalchemy.schema import CreateTableAs, DropTable
+from sqlalchemy.schema import CreateTable, DropTable
 
 from profile_exchange.domain.connection import IdentifierPair, Link, Unmatched
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
+from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, FilterType
 from profile_exchange.pipeline.creating import compared_as, find_persons, identified, new_id
 from profile_exchange.pipeline.remote.matching import unresolved
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import counts_by_reason, settled, take_back
+from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.identifiers import normalised
 from profile_exchange.store.json_lists import values_of
@@ -79,14 +81,20 @@ def join(run: Run) -> dict[str, int]:
     if run.finished:
         return {}
     tables = run.staging
-    with at_work(run) as database:
-        analyze(database, tables.staged, "profile_id", "segment")
-        take_back(database, tables, REASONS)
-        database.execute(delete(tables.matched))
-        _decide(database, run)
-        analyze(database, tables.matched, "profile_id", "segment", "target_id")
-        analyze(database, tables.fate, "profile_id")
-        return {_MATCHED: _count_matched(database, run), **counts_by_reason(database, tables)}
+    # Held over all the transactions that follow: two at once would share the table of proposals.
+    with at_work(run):
+        with run.engine.begin() as database:
+            analyze(database, tables.staged, "profile_id", "segment")
+            take_back(database, tables, REASONS)
+            database.execute(delete(tables.matched))
+            database.execute(DropTable(tables.proposed, if_exists=True))
+            database.execute(CreateTable(tables.proposed))
+        _decide(run)
+        with run.engine.begin() as database:
+            database.execute(DropTable(tables.proposed))
+            analyze(database, tables.matched, "profile_id", "segment", "target_id")
+            analyze(database, tables.fate, "profile_id")
+            return {_MATCHED: _count_matched(database, run), **counts_by_reason(database, tables)}
 
 
 def _count_matched(database: Database, run: Run) -> int:
@@ -99,31 +107,38 @@ def _count_matched(database: Database, run: Run) -> int:
     return int(all_of_them)
 
 
-def _decide(database: Database, run: Run) -> None:
+def _decide(run: Run) -> None:
     """Insert the matched profiles into ``matched``, all others with their fate into ``fate``."""
+    _propose(run)
+    with run.engine.begin() as database:
+        if run.goal.unmatched is Unmatched.CREATE and not run.plan.remote:
+            find_persons(database, run)
+        database.execute(_matched(run))
+    for_each_range(run, lambda database, ids: database.execute(_settled_here(run, ids)))
+
+
+def _propose(run: Run) -> None:
+    """Fill ``proposed`` with each received profile once: what it matches, or why not."""
+    several = len(run.plan.segments) > 1
+    proposed = sum(for_each_range(run, partial(_propose_range, run, once=several)))
+    with run.engine.connect() as database:
+        staged = _staged_rows(database, run)
+    if not several and proposed < staged:
+        # Some profile came twice in its one segment; that is rare, so it is looked for only now.
+        with run.engine.begin() as database:
+            database.execute(delete(run.staging.proposed))
+        for_each_range(run, partial(_propose_range, run, once=True))
+
+
+def _propose_range(run: Run, database: Database, ids: IdRange, *, once: bool) -> int:
     # The planner takes the values of JSON lists for a few different ones, and would look each
     # of them up in the index in the hope of meeting it again.
     database.execute(text("set local enable_memoize = off"))
-    proposed = _propose(database, run)
-    if run.goal.unmatched is Unmatched.CREATE and not run.plan.remote:
-        find_persons(database, run, proposed)
-    database.execute(_matched(run, proposed))
-    database.execute(_settled_here(run, proposed))
-    database.execute(DropTable(proposed))
-
-
-def _propose(database: Database, run: Run) -> Table:
-    """A temporary table with each received profile once: what it matches, or why not."""
-    if len(run.plan.segments) > 1:
-        _drop_repeats(database, run)
-    decide = CreateTableAs(_proposed(run), "proposed", temporary=True)
-    proposed = rows_written(database, decide)
-    if len(run.plan.segments) == 1 and proposed < _staged_rows(database, run):
-        # Some profile came twice in its one segment; that is rare, so it is looked for only now.
-        _drop_repeats(database, run)
-        database.execute(DropTable(decide.table))
-        database.execute(decide)
-    return decide.table
+    if once:
+        _drop_repeats(database, run, ids)
+    proposed = run.staging.proposed
+    names = [column.name for column in proposed.columns]
+    return rows_written(database, insert(proposed).from_select(names, _proposed(run, ids)))
 
 
 def _staged_rows(database: Database, run: Run) -> int:
@@ -133,7 +148,7 @@ def _staged_rows(database: Database, run: Run) -> int:
     return int(database.execute(query).scalar_one() or 0)
 
 
-def _drop_repeats(database: Database, run: Run) -> None:
+def _drop_repeats(database: Database, run: Run, ids: IdRange) -> None:
     """Keep one row of a profile that a segment's pages showed twice: as it was modified last.
 
     It changed while it was pulled, and so moved to another page.
@@ -141,7 +156,8 @@ def _drop_repeats(database: Database, run: Run) -> None:
     staged = run.staging.staged
     row: ColumnElement[Any] = literal_column(f"{staged.name}.ctid")
     key = (staged.c.profile_id, staged.c.segment)
-    repeated = select(*key).group_by(*key).having(func.count() > 1).subquery("repeated")
+    mine = select(*key).where(*within(ids, staged.c.profile_id))
+    repeated = mine.group_by(*key).having(func.count() > 1).subquery("repeated")
     newest = func.row_number().over(
         partition_by=key, order_by=[modified(run).desc().nulls_last(), row.desc()]
     )
@@ -154,30 +170,30 @@ def _drop_repeats(database: Database, run: Run) -> None:
     database.execute(delete(staged).where(row.in_(older)))
 
 
-def _proposed(run: Run) -> Select[Any]:
+def _proposed(run: Run, ids: IdRange) -> Select[Any]:
     """Each received profile once: what it matches, or why not.
 
     Of a profile that came in several segments, the row that was modified last stands for it; it
     may have changed between the pages.
     """
     staged = run.staging.staged
-    query = _matching(run)
+    query = _matching(run, ids)
     order: list[ColumnElement[Any]] = [staged.c.segment]
     if len(run.plan.segments) > 1:
         order = [modified(run).desc().nulls_last(), staged.c.segment]
     return (
         query.ext(distinct_on(staged.c.profile_id))
-        .where(~settled(run.staging, staged))
+        .where(~settled(run.staging, staged), *within(ids, staged.c.profile_id))
         .order_by(staged.c.profile_id, *order)
     )
 
 
-def _matching(run: Run) -> Select[Any]:
+def _matching(run: Run, ids: IdRange) -> Select[Any]:
     if run.plan.remote:
         known = VISITED_CHANNEL in run.plan.sources
         seen = visited(run.staging.staged.c.properties) if known else true()
         return unresolved(run, _MATCHED, modified(run), seen)
-    return _by_links(run) if run.goal.links else _by_profile_id(run)
+    return _by_links(run, ids) if run.goal.links else _by_profile_id(run)
 
 
 def modified(run: Run) -> ColumnElement[int]:
@@ -225,10 +241,11 @@ def visited(properties: ColumnElement[Any]) -> ColumnElement[bool]:
     return func.coalesce(properties[VISITED_CHANNEL][0].astext, "") != ""
 
 
-def _by_links(run: Run) -> Select[Any]:
+def _by_links(run: Run, ids: IdRange) -> Select[Any]:
     staged = run.staging.staged
     rows: FromClause = staged
-    alternatives = [_alternative(run, number, link) for number, link in enumerate(run.goal.links)]
+    links = enumerate(run.goal.links)
+    alternatives = [_alternative(run, ids, number, link) for number, link in links]
     for alternative in alternatives:
         rows = rows.outerjoin(alternative, _same_row(alternative, staged))
     target = func.coalesce(*(case((a.c.proposed == 1, a.c.target_id)) for a in alternatives), None)
@@ -257,9 +274,9 @@ def _same_row(rows: FromClause, staged: FromClause) -> ColumnElement[bool]:
     return and_(rows.c.profile_id == staged.c.profile_id, rows.c.segment == staged.c.segment)
 
 
-def _alternative(run: Run, number: int, link: Link) -> Subquery:
+def _alternative(run: Run, ids: IdRange, number: int, link: Link) -> Subquery:
     """For each staged row that agrees with any of ours on every pair: how many, and one of them."""
-    pairs = [_pair(run, pair) for pair in link]
+    pairs = [_pair(run, ids, pair) for pair in link]
     agreed = (intersect(*pairs) if len(pairs) > 1 else pairs[0]).subquery()
     return (
         select(
@@ -273,12 +290,12 @@ def _alternative(run: Run, number: int, link: Link) -> Subquery:
     )
 
 
-def _pair(run: Run, pair: IdentifierPair) -> Select[Any]:
+def _pair(run: Run, ids: IdRange, pair: IdentifierPair) -> Select[Any]:
     """``(profile_id, segment, target_id)`` of all that agree on one identifier.
 
     What identifies nobody is not stored as ours (`store.identifiers`), and so agrees with none.
     """
-    theirs = _compared(run, pair)
+    theirs = _compared(run, ids, pair)
     ours = profile_identifier.alias()
     value: ColumnElement[Any] = ours.c.value
     if compared_as(run, pair) is not run.plan.identifier_types[pair.ours]:
@@ -288,18 +305,19 @@ def _pair(run: Run, pair: IdentifierPair) -> Select[Any]:
     return select(*columns).join_from(theirs, ours, agrees)
 
 
-def _compared(run: Run, pair: IdentifierPair) -> Subquery:
+def _compared(run: Run, ids: IdRange, pair: IdentifierPair) -> Subquery:
     """The values of one of their identifiers as they are compared, a row for each."""
     staged, filter_type = run.staging.staged, compared_as(run, pair)
     row = (staged.c.profile_id, staged.c.segment)
     values = staged.c.properties[pair.theirs]
     each = values_of(values)
+    mine = within(ids, staged.c.profile_id)
     # Nearly every list has one value; only the others pay for being taken apart.
     one = select(*row, normalised(values[0].astext, filter_type).label("value"))
     several = select(*row, normalised(each.c.value, filter_type)).join_from(staged, each, true())
     return union_all(
-        one.where(func.jsonb_array_length(values) == 1),
-        several.where(func.jsonb_array_length(values) > 1),
+        one.where(func.jsonb_array_length(values) == 1, *mine),
+        several.where(func.jsonb_array_length(values) > 1, *mine),
     ).subquery()
 
 
@@ -313,8 +331,9 @@ def _has_identifiers(run: Run) -> ColumnElement[bool]:
     )
 
 
-def _matched(run: Run, proposed: Table) -> Insert:
+def _matched(run: Run) -> Insert:
     """Of received profiles that are the same one of ours, the one modified last goes on."""
+    proposed = run.staging.proposed
     same: ColumnElement[Any] = proposed.c.target_id
     if run.plan.remote:
         same = proposed.c.person
@@ -332,9 +351,10 @@ def _matched(run: Run, proposed: Table) -> Insert:
     return insert(run.staging.matched).from_select(columns, rows)
 
 
-def _settled_here(run: Run, proposed: Table) -> Insert:
+def _settled_here(run: Run, ids: IdRange) -> Insert:
     """Everybody else, with fate and reason, in the order of ids, which indexes like."""
-    matched = run.staging.matched
+    matched, proposed = run.staging.matched, run.staging.proposed
+    others = [*within(ids, proposed.c.profile_id)]
     went_on = exists().where(matched.c.profile_id == proposed.c.profile_id)
     reason = case(
         (proposed.c.outcome == _MATCHED, Reason.OLDER_DUPLICATE.value), else_=proposed.c.outcome
@@ -345,7 +365,6 @@ def _settled_here(run: Run, proposed: Table) -> Insert:
         Reason.NO_VISITED_CHANNEL.value: Fate.WITHHELD.value,
     }
     fate = case(fates, value=reason, else_=Fate.UNMATCHED.value)
-    rows = (
-        select(proposed.c.profile_id, fate, reason).where(~went_on).order_by(proposed.c.profile_id)
-    )
+    rows = select(proposed.c.profile_id, fate, reason).where(~went_on, *others)
+    rows = rows.order_by(proposed.c.profile_id)
     return insert(run.staging.fate).from_select(["profile_id", "fate", "reason"], rows)

@@ -27,10 +27,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.remote.new_profiles import told_when_written
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.pipeline.sources import Sources
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.json_objects import object_of
@@ -43,16 +45,18 @@ def map_properties(run: Run, now: datetime) -> dict[str, int]:
     if run.finished:
         return {}
     tables = run.staging
-    with at_work(run) as database:
-        take_back(database, tables, [Reason.VALUE_TYPE])
-        rejected = _reject_wrong_types(database, run, now)
-        database.execute(delete(tables.mapped))
-        mapped = rows_written(database, _statement(run))
-        analyze(database, tables.mapped, "profile_id", "target_id")
-    return {"mapped": mapped, "rejected": rejected}
+    with at_work(run):
+        with run.engine.begin() as database:
+            take_back(database, tables, [Reason.VALUE_TYPE])
+            rejected = _reject_wrong_types(database, run, now)
+            database.execute(delete(tables.mapped))
+        mapped = for_each_range(run, lambda part, ids: rows_written(part, _statement(run, ids)))
+        with run.engine.begin() as database:
+            analyze(database, tables.mapped, "profile_id", "target_id")
+    return {"mapped": sum(mapped), "rejected": rejected}
 
 
-def _statement(run: Run) -> Any:
+def _statement(run: Run, ids: IdRange) -> Any:
     matched, mapped, sources = run.staging.matched, run.staging.mapped, Sources(run)
     by_strategy = [
         _gathered(sources, [m for m in run.goal.mappings if m.strategy is strategy]).label(column)
@@ -62,7 +66,7 @@ def _statement(run: Run) -> Any:
     rows = (
         select(*keys, *by_strategy)
         .select_from(sources.rows)
-        .where(~settled(run.staging, matched))
+        .where(~settled(run.staging, matched), *within(ids, matched.c.profile_id))
         # In the order of ids, which is how packages read it and ledgers are indexed.
         .order_by(matched.c.profile_id)
     )

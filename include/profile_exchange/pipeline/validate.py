@@ -42,6 +42,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 from profile_exchange.domain.errors import ConfigurationError, LimitExceeded
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
+from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import (
     MAX_TEXT_CHARACTERS,
     MAX_VALUE_BYTES,
@@ -56,6 +57,7 @@ from profile_exchange.pipeline.expectations import (
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store.staging import SCHEMA
 from profile_exchange.store.tables import quarantine
 from profile_exchange.store.value_forms import has_form
@@ -102,8 +104,10 @@ def _validate(run: Run, now: datetime) -> Validation:
     with run.engine.begin() as database:
         take_back(database, run.staging, [Reason.EXPECTATION])
         forget(database, run.seq, Reason.EXPECTATION)
-        _lay_out(database, run, values, properties)
+        database.execute(DropTable(values, if_exists=True))
+        database.execute(CreateTable(values))
     try:
+        _lay_out(run, values, properties)
         broken = _broken(run.engine, values, planned)
         with run.engine.begin() as database:
             for each in broken:
@@ -131,16 +135,16 @@ def _values_table(seq: int, properties: Sequence[CheckedProperty]) -> Table:
     return Table(f"values_{seq:d}", MetaData(schema=SCHEMA), *columns, prefixes=["unlogged"])
 
 
-def _lay_out(
-    database: Database, run: Run, values: Table, properties: Sequence[CheckedProperty]
-) -> None:
-    database.execute(DropTable(values, if_exists=True))
-    database.execute(CreateTable(values))
+def _lay_out(run: Run, values: Table, properties: Sequence[CheckedProperty]) -> None:
     names = [column.name for column in values.columns]
-    database.execute(insert(values).from_select(names, _rows(run, properties)))
+
+    def lay_out(database: Database, ids: IdRange) -> None:
+        database.execute(insert(values).from_select(names, _rows(run, properties, ids)))
+
+    for_each_range(run, lay_out)
 
 
-def _rows(run: Run, properties: Sequence[CheckedProperty]) -> Select[Any]:
+def _rows(run: Run, properties: Sequence[CheckedProperty], ids: IdRange) -> Select[Any]:
     staged, matched = run.staging.staged, run.staging.matched
     longest = func.greatest(1, *(_length(run, checked) for checked in properties))
     each = func.generate_series(1, longest).table_valued("ordinal").render_derived()
@@ -158,7 +162,7 @@ def _rows(run: Run, properties: Sequence[CheckedProperty]) -> Select[Any]:
     return (
         select(*columns)
         .select_from(matched.join(staged, row).join(each, true()))
-        .where(~settled(run.staging, matched))
+        .where(~settled(run.staging, matched), *within(ids, matched.c.profile_id))
     )
 
 

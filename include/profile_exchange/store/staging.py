@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -46,8 +47,10 @@ COLUMN_OF = {
 
 @dataclass(frozen=True)
 class Staging:
-    """The four staging tables of one run, and the one that validation makes and drops.
+    """The four staging tables of one run, and those that a step makes and drops again.
 
+    ``proposed`` is join's: each received profile once, and what it matches or why not.
+    ``values`` is validation's: a row for each profile's first values, second values and so on.
     ``sent`` is there for a tenant behind REST API v2 only: what was asked of it for whom, and
     what it answered. A row without a state is an entry of which nobody knows whether it was done.
     """
@@ -56,6 +59,7 @@ class Staging:
     matched: Table
     mapped: Table
     fate: Table
+    proposed: Table
     values: Table
     sent: Table
 
@@ -63,6 +67,11 @@ class Staging:
     def tables(self) -> tuple[Table, ...]:
         """All of them, in the order in which a run fills them."""
         return (self.staged, self.matched, self.mapped, self.fate)
+
+    @property
+    def _passing(self) -> tuple[Table, ...]:
+        """What only a crash leaves behind."""
+        return (self.proposed, self.values)
 
     def create(self, connection: Connection) -> None:
         """Make the tables that do not exist yet."""
@@ -76,7 +85,7 @@ class Staging:
 
     def drop_profiles(self, connection: Connection) -> None:
         """Drop all but the fates: the other tenant's data goes, what became of it stays."""
-        for table in (self.staged, self.matched, self.mapped, self.values, self.sent):
+        for table in (self.staged, self.matched, self.mapped, *self._passing, self.sent):
             connection.execute(DropTable(table, if_exists=True))
 
 
@@ -128,7 +137,21 @@ def staging(seq: int) -> Staging:
             Column("fate", Text, nullable=False),
             Column("reason", Text, nullable=False),
         ),
-        # Its columns are the validate step's; left behind by a crash, it goes with the others.
+        proposed=Table(
+            f"proposed_{seq:d}",
+            metadata,
+            Column("profile_id", UUID(as_uuid=True), nullable=False),
+            Column("segment", SmallInteger, nullable=False),
+            Column("target_id", UUID(as_uuid=True)),
+            Column("is_new", Boolean, nullable=False),
+            Column("modified", BigInteger),
+            Column("outcome", Text, nullable=False),
+            Column("person", Text),
+            # It can be made again from what is staged, and does not outlive the step.
+            prefixes=["unlogged"],
+            postgresql_with=_UNATTENDED,
+        ),
+        # Its columns are the validate step's.
         values=Table(f"values_{seq:d}", metadata),
         sent=Table(
             f"sent_{seq:d}",

@@ -59,6 +59,8 @@ def up(
     installation = _installation(ports, profiles, phases)
     with _signals_interrupt(), _stopped_at_the_end(installation, phases):
         installation.start()
+        if not once:
+            installation.start_the_rest()
         phases.end()
         _tell_problems(installation, console)
         succeeded = _run_sample(installation, console)

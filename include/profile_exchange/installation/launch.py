@@ -84,6 +84,7 @@ class Installation:
     def __enter__(self) -> Self:
         try:
             self.start()
+            self.start_the_rest()
         except BaseException:
             self.stop()
             raise
@@ -134,10 +135,13 @@ class Installation:
         self.api = AirflowApi(self.airflow_url, self.user, self.password)
         self._running.callback(self.api.close)
         self._wait_until_healthy()
-        for service in services.NEEDED_LATER:
-            self._start_airflow(service)
         self._introduce_partners()
         self.supervisor.ready()
+
+    def start_the_rest(self) -> None:
+        """Start what a first run can do without, beside it."""
+        for service in services.NEEDED_LATER:
+            self._start_airflow(service)
 
     def stop(self) -> None:
         """Stop everything, the last started first, and leave no process behind."""

@@ -11,7 +11,8 @@ from profile_exchange.installation.ports import LOOPBACK
 from profile_exchange.installation.processes import Command
 
 #: Every process takes seconds of the processor to start. No task of ours waits for a trigger, so
-#: the triggerer starts when the others are ready, beside the first run.
+#: the triggerer, which tells of runs that take too long, starts when the others are ready, beside
+#: the first run, and not at all where everything stops after that.
 NEEDED_AT_ONCE = ("api-server", "scheduler", "dag-processor")
 NEEDED_LATER = ("triggerer",)
 

@@ -1,0 +1,40 @@
+"""What every process of Airflow's does before anything else."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from profile_exchange.orchestration import preload
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """Python's collector as it was."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+
+
+def test_the_collector_looks_less_often_while_a_process_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = gc.get_threshold()
+    monkeypatch.setattr(sys, "argv", ["airflow", "api-server"])
+    preload.preload()
+    assert gc.get_threshold()[0] > before[0]
+
+
+@pytest.mark.parametrize("arguments", (["scheduler"], ["celery", "worker"], ["api-server"]))
+def test_only_what_forks_the_tasks_imports_what_they_need(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(preload, "import_module", imported.append)
+    monkeypatch.setattr(sys, "argv", ["airflow", *arguments])
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    preload.preload()
+    assert imported == (list(preload.MODULES) if arguments == ["scheduler"] else [])

@@ -194,7 +194,7 @@ class Installation:
         *,
         consented: tuple[str, ...] = (),
         refused: tuple[str, ...] = (),
-        zone: str = "GDPR",
+        zone: str | None = "GDPR",
         **properties: list[str],
     ) -> str:
         """Store a profile that visited a channel unless it says otherwise; returns its id."""

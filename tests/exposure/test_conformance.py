@@ -71,7 +71,7 @@ def undescribed(data: Any, schema: dict[str, Any], published: dict[str, Any]) ->
 def _people(installation: Installation) -> None:
     properties = ["section", "since", "creationdate", "lastmodifieddate", "privacy_legislation"]
     installation.connect(objectives=["sharing"], expose={"properties": properties})
-    for zone in ("GDPR", "CCPA", "NONE"):
+    for zone in ("GDPR", "CCPA", "NONE", None):
         installation.add(
             consented=("sharing",), refused=("mailing",), zone=zone, section=["Sports", "é"]
         )

@@ -40,6 +40,7 @@ def test_a_profile_that_visited_no_channel_does_not_leave(
         ({}, 0, 0),
         ({"zone": "CCPA"}, 0, 1),
         ({"zone": "NONE"}, 0, 1),
+        ({"zone": None}, 0, 0),
         ({"consented": ("sharing",), "refused": ("sharing",)}, 0, 0),
         ({"refused": ("sharing",), "zone": "CCPA"}, 0, 0),
         ({"consented": ("mailing",)}, 0, 0),

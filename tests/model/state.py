@@ -41,7 +41,7 @@ class Incoming:
             id=profile_id(given["id"]),
             segments=frozenset(given.get("segments", [EVERYBODY])),
             modified=given.get("modified"),
-            consent=consent_of(given),
+            consent=consent_of({"zone": None, **given}),
             properties={key: values for key, values in held.items() if values},
         )
 

@@ -44,6 +44,7 @@ CONSENTS: list[Given] = [
     {"zone": "CCPA", "consented": ["letters"], "refused": ["offers"]},
     {"zone": "GDPR", "consented": ["offers", "letters"], "refused": ["letters"]},
     {"zone": "NONE", "consented": ["upkeep"], "refused": []},
+    {"zone": None, "consented": [], "refused": []},
 ]
 SETTINGS: list[Given] = [
     {"objectives": objectives, "consent": rule}

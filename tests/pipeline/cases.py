@@ -10,7 +10,8 @@ replace profiles or add some, ``theirs_gone`` and ``ours_gone`` take some away, 
 ``connection`` change the settings they name, ``segments`` is what is exposed from now on,
 ``replay`` takes profiles in quarantine again, as ``exchange quarantine replay`` does. ``ahead`` is
 by how many minutes the other tenant's clock is ahead of ours. A profile of theirs was modified on
-2 November at 9:00 unless it says otherwise, and what has the type ``none`` is not exposed.
+2 November at 9:00 unless it says otherwise, and what has the type ``none`` is not exposed. A
+profile of theirs without ``zone`` came without one; ours are in ``NONE`` unless they say otherwise.
 
 ``quarantine`` is what a run put into quarantine, for which properties; ``in_quarantine`` what is
 there after it, as ``exchange quarantine list`` shows it. ``by_segment`` is how many profiles were

@@ -139,7 +139,7 @@ records = st.builds(
     ConsentRecord,
     st.frozensets(st.sampled_from(["shared", "free"])),
     st.frozensets(st.sampled_from(["shared", "free"])),
-    st.sampled_from(["GDPR", "NONE"]),
+    st.sampled_from(["GDPR", "NONE", None]),
 )
 same_database = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -165,7 +165,7 @@ def with_derived(properties: dict[str, list[str]], record: ConsentRecord) -> Ref
     derived = {
         "creationdate": [epoch_milliseconds(CREATED)],
         "lastmodifieddate": [epoch_milliseconds(MODIFIED)],
-        "privacy_legislation": [record.legislation],
+        "privacy_legislation": [record.legislation] if record.legislation else [],
     }
     return Refined({**properties, **derived}, record)
 

@@ -98,7 +98,7 @@ def test_what_a_new_profile_does_not_say_gets_the_stores_default(shop: str) -> N
     load(shop, line(ADA))
     row = stored(shop)[ADA]
     assert (row.created_at, row.modified_at) == (FIRST, FIRST)
-    assert row.privacy_legislation == "NONE"
+    assert row.privacy_legislation is None
     assert (row.consented_objectives, row.refused_objectives) == ([], [])
 
 

@@ -38,8 +38,9 @@ def load(
 
     One row for each profile, and a column for each profile property; besides these the columns
     id, creationDate, privacyLegislation, consentedObjectives and refusedObjectives, as far as
-    they are known. Without an id, one is derived from the first unique identifier. A profile
-    that is there already gets the file's properties in place of its own.
+    they are known. Without a privacyLegislation the zone of a new profile is unknown: what
+    needs consent in any zone needs it there. Without an id, one is derived from the first unique
+    identifier. A profile that is there already gets the file's properties in place of its own.
     """
     found = registry.tenant(tenant)
     try:

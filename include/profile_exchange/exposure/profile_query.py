@@ -29,6 +29,9 @@ from profile_exchange.tenants.postgres.audience import Audience
 #: PostgreSQL takes at most a hundred arguments to a function.
 MAX_ARGUMENTS = 90
 
+#: What is left out of a profile that does not have it.
+_MAY_BE_UNKNOWN = frozenset({"privacyLegislation"})
+
 Json = ColumnElement[str]
 
 
@@ -79,7 +82,8 @@ class ProfileQuery:
         ]
         body: Json = literal("{", Text)
         for position, (name, value) in enumerate(fields):
-            body = body + literal(f'{"," if position else ""}"{name}":', Text) + value
+            field = literal(f'{"," if position else ""}"{name}":', Text) + value
+            body = body + (func.coalesce(field, "") if name in _MAY_BE_UNKNOWN else field)
         return body + literal("}", Text)
 
     def _named(self, objectives: ColumnElement[Any]) -> Json:

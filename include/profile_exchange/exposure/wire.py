@@ -179,7 +179,7 @@ class ProfileResponse(_Wire):
 
     id: str
     creation_date: Time | None = None
-    privacy_legislation: str
+    privacy_legislation: str | None = None
     consented_objectives: tuple[str, ...]
     refused_objectives: tuple[str, ...]
     properties: tuple[PropertyValues, ...]

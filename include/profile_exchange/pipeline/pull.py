@@ -25,6 +25,7 @@ from profile_exchange.domain.errors import FatalError, ProtocolViolation
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.packages import IdRange
+from profile_exchange.domain.tenant import LEGISLATIONS
 from profile_exchange.pipeline.page_chain import PageChain
 from profile_exchange.pipeline.ports import Source
 from profile_exchange.pipeline.received import (
@@ -274,7 +275,7 @@ def _copy_line(profile: ReceivedProfile, suffix: str) -> bytes | None:
         return None
     head = (
         f"{profile.id}{suffix}{_timestamp(profile.creation_date)}\t"
-        f"{_escape(profile.privacy_legislation or 'NONE')}\t"
+        f"{_zone(profile.privacy_legislation)}\t"
         f"{_texts(tuple(profile.consented_objectives or _NOTHING))}\t"
         f"{_texts(tuple(profile.refused_objectives or _NOTHING))}\t"
     ).encode()
@@ -316,6 +317,12 @@ def _timestamp(moment: datetime | None) -> str:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment.isoformat()
+
+
+def _zone(told: str | None) -> str:
+    """A zone in COPY text: null if none came, or one that nobody knows. Unknown is no zone, in
+    which every objective needs consent, and not ``NONE``, in which few do."""
+    return told if told in LEGISLATIONS else r"\N"
 
 
 @lru_cache(maxsize=4096)

@@ -22,13 +22,14 @@ NO_TEXTS = text("'{}'::text[]")
 
 #: ``properties`` is ``{property id: [value, ...]}`` without empty lists. The derived
 #: properties (`domain.properties.DERIVED_PROPERTIES`) are columns and not among them.
+#: ``privacy_legislation`` is null where nobody has said it: then every objective needs consent.
 profile = Table(
     "profile",
     metadata,
     Column("id", UUID(as_uuid=True), primary_key=True),
     Column("created_at", TIMESTAMP, nullable=False),
     Column("modified_at", TIMESTAMP, nullable=False),
-    Column("privacy_legislation", Text, nullable=False, server_default="NONE"),
+    Column("privacy_legislation", Text),
     Column("consented_objectives", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
     Column("refused_objectives", ARRAY(Text), nullable=False, server_default=NO_TEXTS),
     Column("properties", JSONB, nullable=False, server_default=text("'{}'::jsonb")),

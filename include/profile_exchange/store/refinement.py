@@ -168,7 +168,8 @@ def property_values(profiles: FromClause, property_id: str) -> ColumnElement[Any
         case str(name) if name == LAST_MODIFIED_DATE:
             return _list_of(epoch_milliseconds(profiles.c.modified_at))
         case str(name) if name == PRIVACY_LEGISLATION:
-            return _list_of(profiles.c.privacy_legislation)
+            zone = profiles.c.privacy_legislation
+            return case((zone.isnot(None), _list_of(zone)), else_=null())
         case _:
             return profiles.c.properties.op("->", return_type=JSONB())(literal(property_id, Text))
 

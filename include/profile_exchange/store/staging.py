@@ -101,7 +101,7 @@ def staging(seq: int) -> Staging:
             Column("part", SmallInteger, nullable=False),
             Column("segment", SmallInteger, nullable=False),
             Column("created_at", DateTime(timezone=True)),
-            Column("privacy_legislation", Text, nullable=False),
+            Column("privacy_legislation", Text),
             Column("consented_objectives", ARRAY(Text), nullable=False),
             Column("refused_objectives", ARRAY(Text), nullable=False),
             Column("properties", JSONB, nullable=False),

@@ -179,7 +179,7 @@ def upgrade() -> None:
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("modified_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("privacy_legislation", sa.Text(), server_default="NONE", nullable=False),
+        sa.Column("privacy_legislation", sa.Text(), nullable=True),
         sa.Column(
             "consented_objectives",
             postgresql.ARRAY(sa.Text()),

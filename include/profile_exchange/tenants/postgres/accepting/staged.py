@@ -52,7 +52,7 @@ class StagedEntry:
     target_id: UUID
     segment: str | None = None
     identifiers: dict[str, list[str]] = field(default_factory=dict)
-    privacy_legislation: str = "NONE"
+    privacy_legislation: str | None = None
     consented_objectives: list[str] = field(default_factory=list)
     refused_objectives: list[str] = field(default_factory=list)
     replacements: dict[str, list[str]] = field(default_factory=dict)

@@ -8,16 +8,11 @@ from profile_exchange.config.naming import repeated, unknown
 from profile_exchange.config.yaml_source import Finding
 from profile_exchange.domain.connection import AcceptGoal, ProfileIds, Strategy
 from profile_exchange.domain.properties import (
-    CONSENTED_OBJECTIVES,
+    KEPT_PROPERTIES,
     NUMERIC_TYPES,
-    REFUSED_OBJECTIVES,
-    SYSTEM_PROPERTIES,
     ProfileProperty,
 )
 from profile_exchange.domain.tenant import Tenant
-
-#: What nobody else writes: who a profile is, and what it consented to.
-KEPT = SYSTEM_PROPERTIES | {CONSENTED_OBJECTIVES, REFUSED_OBJECTIVES}
 
 
 def within_accept(goal: AcceptGoal) -> Iterator[Finding]:
@@ -30,7 +25,7 @@ def within_accept(goal: AcceptGoal) -> Iterator[Finding]:
         message = "create needs an identifier, so that a created profile is found again."
         yield ("unmatched",), message
     for name in goal.properties:
-        if name in KEPT:
+        if name in KEPT_PROPERTIES:
             message = f"{name} is kept by the tenant itself; name another property."
             yield ("properties", name), message
         elif name in goal.identifiers:

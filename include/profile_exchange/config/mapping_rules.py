@@ -7,7 +7,7 @@ from itertools import chain
 
 from profile_exchange.config.yaml_source import Finding
 from profile_exchange.domain.connection import Link, PropertyMapping, Restriction, Strategy
-from profile_exchange.domain.properties import SYSTEM_PROPERTIES
+from profile_exchange.domain.properties import KEPT_PROPERTIES
 
 #: What several mappings can do to one target of one profile, whatever their order but one: the
 #: first that has a value fills an empty property.
@@ -29,7 +29,7 @@ def within_mappings(
 
 
 def _target_findings(mapping: PropertyMapping, linked: set[str]) -> Iterator[tuple[str, str]]:
-    if mapping.target in SYSTEM_PROPERTIES:
+    if mapping.target in KEPT_PROPERTIES:
         yield "to", f"{mapping.target} is kept by the tenant itself; name another property."
     elif mapping.target in linked:
         yield "to", f"profiles are matched on {mapping.target!r}, so no import may change it."
@@ -41,6 +41,12 @@ def _beside(
     """Two mappings to one target have to mean something together."""
     if any(_is_the_same(mapping, other) for other in earlier):
         yield "to", "this mapping stands here twice; keep one."
+    elif any(_is_added_to(mapping, other) for other in earlier):
+        message = (
+            f"a SUM adds to what another mapping writes to {mapping.target!r}, also where they are "
+            "restricted to new and to existing profiles; keep one, or give all of them SUM."
+        )
+        yield "to", message
     elif any(_is_against(mapping, other) for other in earlier):
         message = (
             f"two mappings write to {mapping.target!r}; keep one, give all of them the same of "
@@ -53,6 +59,15 @@ def _is_the_same(mapping: PropertyMapping, other: PropertyMapping) -> bool:
     """Whether one of them is enough. What a sum has contributed is known by its source alone."""
     sums = mapping.strategy is Strategy.SUM is other.strategy
     return mapping == other or (sums and mapping.label == other.label)
+
+
+def _is_added_to(mapping: PropertyMapping, other: PropertyMapping) -> bool:
+    """Whether one writes what the other, that sums, adds its own to: a profile that is new in one
+    run is there in the next, whose total has to stay."""
+    return mapping.strategy is not other.strategy and Strategy.SUM in (
+        mapping.strategy,
+        other.strategy,
+    )
 
 
 def _is_against(mapping: PropertyMapping, other: PropertyMapping) -> bool:

@@ -37,6 +37,9 @@ VISITED_CHANNEL = "visitedchannel"
 
 DERIVED_PROPERTIES = frozenset({CREATION_DATE, LAST_MODIFIED_DATE, PRIVACY_LEGISLATION})
 SYSTEM_PROPERTIES = DERIVED_PROPERTIES | {VISITED_CHANNEL}
+#: What nobody else writes, neither a mapping nor a partner: who a profile is, and what it
+#: consented to.
+KEPT_PROPERTIES = SYSTEM_PROPERTIES | {CONSENTED_OBJECTIVES, REFUSED_OBJECTIVES}
 
 #: Limits on values, from BlueConic's documentation of profile properties.
 MAX_VALUE_BYTES = 64 * 1024

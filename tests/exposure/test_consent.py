@@ -23,10 +23,11 @@ def count_everywhere(api: Api) -> set[int]:
 def test_a_profile_that_visited_no_channel_does_not_leave(
     installation: Installation, api: Api
 ) -> None:
-    visitor = installation.add(section=["Sports"])
+    visitor = installation.add(section=["Sports"], visitedchannel=["", "web"])
     never = installation.add(section=["Sports"])
     installation.change(never, properties={"section": ["Sports"]})
     empty = installation.add(visitedchannel=[])
+    installation.add(visitedchannel=["", " "])
     assert api.ids() == [visitor]
     assert count_everywhere(api) == {1}
     assert {key for _, _, key in installation.sent()} == {visitor}

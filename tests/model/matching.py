@@ -8,6 +8,7 @@ from uuid import UUID
 from profile_exchange.domain.connection import Link, Unmatched
 from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.identifiers import normalise
+from profile_exchange.domain.merging import present
 from profile_exchange.domain.properties import VISITED_CHANNEL
 from tests.model.importing import Fates, Import, Matched
 from tests.model.state import Incoming, Properties
@@ -49,7 +50,7 @@ def _found_by_id(whole: Import, profile: Incoming) -> UUID | Fate:
     if mine is None:
         return Fate.UNMATCHED
     both = (mine.properties, profile.properties)
-    visited = all(any(seen.get(VISITED_CHANNEL, ())) for seen in both)
+    visited = all(present(seen.get(VISITED_CHANNEL, ())) for seen in both)
     return profile.id if visited else Fate.WITHHELD
 
 

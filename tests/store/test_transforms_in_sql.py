@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Text, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -66,6 +66,21 @@ def test_dates_come_out_the_same(database: Connection) -> None:
     @given(FORMS, st.lists(DATES, min_size=1, max_size=10))
     def holds(form: str, values: list[str]) -> None:
         agree(database, [DateFormat(form)], values)
+
+    holds()
+
+
+def test_chains_come_out_the_same(database: Connection) -> None:
+    dates = st.builds(DateFormat, FORMS)
+    wide = st.builds(ValueMap, MAPS.map(lambda found: found.values), WORDS)
+    chains = st.lists(PLAIN | MAPS | wide | dates, min_size=2, max_size=4)
+
+    @settings(max_examples=150)
+    @given(chains, st.lists(DATES | WORDS, min_size=1, max_size=10))
+    @example([DateFormat("YYYY"), ValueMap((("2024", "leap"),), "other")], ["2023-02-29", "x"])
+    @example([DateFormat("YYYY"), ValueMap((), "other"), Plain.UPPER], ["2023-02-29", "2024-02-29"])
+    def holds(transforms: list[Transform], values: list[str]) -> None:
+        agree(database, transforms, values)
 
     holds()
 

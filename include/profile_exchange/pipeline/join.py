@@ -56,7 +56,7 @@ from profile_exchange.pipeline.settling import counts_by_reason, settled, take_b
 from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.identifiers import normalised
-from profile_exchange.store.json_lists import values_of
+from profile_exchange.store.json_lists import has_value, values_of
 from profile_exchange.store.refinement import moment
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import profile, profile_identifier, pull_progress
@@ -238,7 +238,7 @@ def _visited_both(run: Run) -> ColumnElement[bool]:
 
 def visited(properties: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a profile with these properties has visited any channel."""
-    return func.coalesce(properties[VISITED_CHANNEL][0].astext, "") != ""
+    return has_value(properties[VISITED_CHANNEL])
 
 
 def _by_links(run: Run, ids: IdRange) -> Select[Any]:

@@ -83,10 +83,11 @@ class Sources:
 
         Fixed texts were looked at when the run was planned.
         """
+        if any(isinstance(transform, DateFormat) for transform in mapping.transforms):
+            # A date that there is not, such as 30 February, whatever a later transform makes of it.
+            return True
         if mapping.source is None or are_all_known(mapping.transforms):
             return False
-        if any(isinstance(transform, DateFormat) for transform in mapping.transforms):
-            return True
         source = self._run.plan.sources[mapping.source].filter_type
         return not can_take(self._target(mapping), result_type(mapping.transforms, source))
 

@@ -59,8 +59,10 @@ def _in_case(
 def _mapped(value: ColumnElement[str], transform: ValueMap) -> ColumnElement[str]:
     table = cast(literal(json.dumps(dict(transform.values))), JSONB)
     found: ColumnElement[Any] = table.op("->>", return_type=Text())(value)
-    otherwise = value if transform.default is None else literal(transform.default, Text)
-    return func.coalesce(found, otherwise)
+    if transform.default is None:
+        return func.coalesce(found, value)
+    # What could not be transformed before is null, and stays so.
+    return case((value.isnot(None), func.coalesce(found, literal(transform.default, Text))))
 
 
 def _date(value: ColumnElement[str], form: str) -> ColumnElement[str]:

@@ -9,20 +9,16 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     FromClause,
-    Text,
     and_,
     bindparam,
-    cast,
-    func,
-    literal,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.connection import Connection, ConsentRule
 from profile_exchange.domain.properties import VISITED_CHANNEL
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.store import consent
+from profile_exchange.store.json_lists import has_value
 from profile_exchange.store.refinement import Refiner, property_values
 
 #: When the question is asked; bound by whoever runs the statement.
@@ -47,9 +43,8 @@ class Audience:
         """Whether a profile may leave."""
         if not self.visitors_only:
             return self._consented(profiles)
-        visited = property_values(profiles, VISITED_CHANNEL)
-        some = func.coalesce(visited != cast(literal("[]", Text), JSONB), False)
-        return and_(some, self._consented(profiles))
+        visited = has_value(property_values(profiles, VISITED_CHANNEL))
+        return and_(visited, self._consented(profiles))
 
     def refiner(self, profiles: FromClause) -> Refiner:
         """Turns refinements into conditions on profiles, by the tenant's objectives."""

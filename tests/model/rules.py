@@ -28,7 +28,7 @@ from profile_exchange.domain.values import type_problem
 from tests.model.importing import Fates, Import, Matched, applies
 from tests.model.matching import linked_identifiers, match
 from tests.model.state import Contribution, Incoming, Key, Ours, Properties, State
-from tests.model.sums import WRITTEN, TotalTooLarge, summed, take_out
+from tests.model.sums import WRITTEN, TotalTooLarge, forget, summed, take_out
 
 
 def run(
@@ -45,11 +45,11 @@ def run(
     whole = Import(connection, sources, _received(connection, offered), state)
     _refuse_collisions(whole)
     fates = _unreadable(whole)
-    on_the_way = match(whole, fates)
-    on_the_way = _with_consent(whole, on_the_way, fates)
+    matched = match(whole, fates)
+    on_the_way = _with_consent(whole, matched, fates)
     on_the_way = _valid(whole, on_the_way, fates)
     _limit(whole)
-    _write(whole, on_the_way, fates)
+    _write(whole, on_the_way, fates, won=set(matched.values()))
     _remember(whole)
     assert fates.keys() == whole.incoming.keys()
     return fates
@@ -150,13 +150,14 @@ def _limit(whole: Import) -> None:
 # --- writing -----------------------------------------------------------------------------------
 
 
-def _write(whole: Import, matched: Matched, fates: Fates) -> None:
+def _write(whole: Import, matched: Matched, fates: Fates, won: set[UUID]) -> None:
+    """Write who is still on the way; ``won`` are those of ours that anybody was matched with."""
     for key, target in matched.items():
         try:
             fates[key] = _written(whole, whole.incoming[key], target)
         except TotalTooLarge:
             fates[key] = Fate.REJECTED
-    _take_out_of_left(whole, matched, fates)
+    _take_out_of_left(whole, matched, fates, won)
 
 
 def _written(whole: Import, profile: Incoming, target: UUID) -> Fate:
@@ -165,6 +166,8 @@ def _written(whole: Import, profile: Incoming, target: UUID) -> Fate:
     before = mine.properties if mine else linked_identifiers(whole, profile)
     after = dict(before)
     contributed: dict[Key, Contribution] = {}
+    for name in whole.targets.keys() - before.keys():
+        forget(whole.state, target, name)
     for name in whole.targets:
         sums, others = _mappings_to(whole, name, is_new=mine is None)
         if sums:
@@ -172,8 +175,17 @@ def _written(whole: Import, profile: Incoming, target: UUID) -> Fate:
         if others:
             _apply(whole, others, profile, after)
     whole.state.memory.contributions |= contributed
+    for name in _replaced(whole, profile, is_new=mine is None):
+        forget(whole.state, target, name)
     whole.state.profiles[target] = Ours(mine.consent if mine else profile.consent, after)
     return _fate(mine is None, after == before)
+
+
+def _replaced(whole: Import, profile: Incoming, *, is_new: bool) -> set[str]:
+    """The targets whose values a SET has replaced."""
+    sets = [m for m in whole.goal.mappings if m.strategy is Strategy.SET]
+    some = [m for m in sets if applies(m, is_new=is_new)]
+    return {mapping.target for mapping in some if whole.brings(mapping, profile)}
 
 
 def _mappings_to(
@@ -202,14 +214,18 @@ def _sum(
     return summed(whole.state, sums, target, came, source=profile.id, properties=after, kind=kind)
 
 
-def _take_out_of_left(whole: Import, matched: Matched, fates: Fates) -> None:
-    """Mapping and writing 2: a source profile that has moved on takes with it what it brought."""
+def _take_out_of_left(whole: Import, matched: Matched, fates: Fates, won: set[UUID]) -> None:
+    """Mapping and writing 2: a source profile that has moved on takes with it what it brought.
+
+    One that is superseded by a profile that is rejected, or withheld, leaves it where it is.
+    """
     ledger, profiles = whole.state.memory.contributions, whole.state.profiles
     sums = {(m.target, m.label) for m in whole.goal.mappings if m.strategy is Strategy.SUM}
     for key, last in list(ledger.items()):
         target, mine, source = key
         moved = fates.get(last.source) in WRITTEN and matched.get(last.source) != mine
-        left = moved or fates.get(last.source) is Fate.SUPERSEDED
+        superseded = fates.get(last.source) is Fate.SUPERSEDED and mine not in won
+        left = moved or superseded
         if not left or (target, source) not in sums or mine in matched.values():
             continue
         if mine in profiles and _may_be_processed(whole, profiles[mine].consent):

@@ -67,9 +67,15 @@ def _fitting(total: Decimal, kind: FilterType) -> str:
 
 
 def number(held: Sequence[str]) -> Decimal:
-    """The number that a property holds; 0 if it holds none."""
-    is_number = bool(held) and has_form(held[0], FilterType.DECIMAL)
-    return Decimal(held[0]) if is_number else Decimal(0)
+    """The number that a property holds, all its values together; 0 if it holds none."""
+    return sum((Decimal(v) for v in held if has_form(v, FilterType.DECIMAL)), Decimal(0))
+
+
+def forget(state: State, mine: UUID, name: str) -> None:
+    """Nothing of theirs is in a property any more."""
+    ledger = state.memory.contributions
+    for key in [key for key in ledger if key[:2] == (name, mine)]:
+        del ledger[key]
 
 
 def take_out(state: State, key: Key, kind: FilterType) -> None:
@@ -82,6 +88,5 @@ def take_out(state: State, key: Key, kind: FilterType) -> None:
     except TotalTooLarge:
         return
     del state.memory.contributions[key]
-    properties.pop(target, None)
-    if left:
+    if properties.pop(target, None) and left:
         properties[target] = [text]

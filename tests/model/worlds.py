@@ -87,9 +87,9 @@ MALFORMED: Mapping[str, list[Values]] = {
 IDENTIFYING: Mapping[str, list[Values]] = {
     "email": [values for values in USUAL["email"] if values != [" "]],
     "card": USUAL["number"],
-    "visitedchannel": [["shop"], ["shop", "app"], []],
+    "visitedchannel": [["shop"], ["shop", "app"], ["", "app"], []],
 }
-NUMBERS = [["4"], ["40"], []]
+NUMBERS = [["4"], ["40"], ["40", "2"], []]
 HELD: Mapping[str, list[Values]] = {
     "SELECT": [["Golf"], ["Judo", "Chess"], ["7"], []],
     "DATETIME": [["1700000000000"], []],

@@ -41,6 +41,7 @@ DIFFERENCES = {
     "its own type": "the tenant compares identifiers by its own type of them, whatever theirs is",
     "one after another": "entries meet whom those before them created, under one's identifiers",
     "sums last": "a sum is added to what is written, so that one too large leaves the rest there",
+    "not read": "a property of our own is added to without being read: who empties it is not seen",
     "counted by profile": "answers are about profiles, not about each property of them",
 }
 CASES = read_cases()

@@ -9,15 +9,17 @@ the difference to that, so:
 - another source profile that wins ours takes the place of the first, whose amount goes; when
   the first wins again, the same happens the other way round;
 - a source profile that has moved on, to another of ours or behind one that supersedes it, is
-  taken out of the one that it left, in the transaction that writes it elsewhere.
+  taken out of the one that it left, in the transaction that writes it elsewhere;
+- a property that holds nothing any more holds nothing of theirs, and one whose values another
+  strategy has replaced holds only those: what the ledger said of it is forgotten.
 
 The totals are those of a fresh import. What a source profile contributed stays when it does not
-come, matches nobody, or is ambiguous, withheld or rejected.
+come, matches nobody, or is ambiguous, withheld or rejected; or when whoever supersedes it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,7 +56,14 @@ from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.filter_by_consent import allowed
-from profile_exchange.pipeline.merging import Held, brought, contributed, number_at, total_fits
+from profile_exchange.pipeline.merging import (
+    Held,
+    brought,
+    contributed,
+    has,
+    number_at,
+    total_fits,
+)
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store import tables
 from profile_exchange.store.database import rows_written
@@ -90,10 +99,53 @@ def _is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElem
     )
 
 
+def forget_emptied(database: Database, run: Run, package: IdRange) -> None:
+    """Forget what is in the ledger of properties that hold nothing, before a package is written.
+
+    Somebody has emptied them, and what comes now is all that they hold of the other tenant's.
+    """
+    ledger = tables.contribution
+    empty = exists().where(
+        profile.c.id == ledger.c.target_id,
+        ~func.jsonb_exists(profile.c.properties, ledger.c.property_id),
+    )
+    _forget(database, run, package, run.goal.targets, empty)
+
+
 def remember(database: Database, run: Run, package: IdRange) -> None:
     """Remember what the profiles of a package have contributed, for the difference next time."""
     for mapping in summed(run.goal):
         database.execute(_changed(run, package, mapping))
+    _forget_replaced(database, run, package)
+
+
+def _forget_replaced(database: Database, run: Run, package: IdRange) -> None:
+    """Forget what is in the ledger of properties whose values a SET has replaced."""
+    mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
+    written = exists().where(fate.c.profile_id == mapped.c.profile_id, fate.c.fate.in_(_WRITTEN))
+    replaced = exists().where(
+        mapped.c.target_id == ledger.c.target_id,
+        func.jsonb_exists(mapped.c.replacements, ledger.c.property_id),
+        written,
+    )
+    targets = {m.target for m in run.goal.mappings if m.strategy is Strategy.SET}
+    _forget(database, run, package, targets, replaced)
+
+
+def _forget(
+    database: Database,
+    run: Run,
+    package: IdRange,
+    targets: Collection[str],
+    condition: ColumnElement[bool],
+) -> None:
+    """Delete what is in the ledger about some targets of a package's profiles of ours."""
+    ledger, mapped = tables.contribution, run.staging.mapped
+    mine = and_(ledger.c.connection == run.connection.id, ledger.c.property_id.in_(sorted(targets)))
+    # A connection that has never added up has nothing to look for, profile by profile.
+    if targets and database.execute(select(exists().where(mine))).scalar_one():
+        ours = select(mapped.c.target_id).where(_in(package, mapped.c.profile_id))
+        database.execute(delete(ledger).where(mine, ledger.c.target_id.in_(ours), condition))
 
 
 def _changed(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
@@ -153,14 +205,13 @@ def _left(
     run: Run, package: IdRange, mapping: PropertyMapping, objectives: Sequence[Objective]
 ) -> Select[Any]:
     """``(target_id)`` of what is in the ledger from profiles that are elsewhere now."""
-    ledger, mapped = tables.contribution, run.staging.mapped
+    ledger = tables.contribution
     total = number_at(profile.c.properties, mapping.target) - ledger.c.amount
     return (
         select(ledger.c.target_id)
         .join_from(ledger, profile, profile.c.id == ledger.c.target_id)
         .where(_is_of(run, mapping, ledger), _in(package, ledger.c.source_id))
         .where(_is_elsewhere(run, ledger))
-        .where(~exists().where(mapped.c.target_id == ledger.c.target_id))
         .where(allowed(run, profile, objectives))
         .where(total_fits(total, run.plan.targets[mapping.target]))
         .order_by(ledger.c.target_id)
@@ -169,13 +220,19 @@ def _left(
 
 
 def _is_elsewhere(run: Run, ledger: Table) -> ColumnElement[bool]:
-    """Whether the profile that contributed was superseded, or written.
+    """Whether the profile that contributed was written to another of ours, or superseded there.
 
-    Nobody wins the profile of ours that it left, so it was written to another of ours.
+    Where it was superseded by one that wins the same profile of ours and was rejected or
+    withheld, nobody has said anything else about that one.
     """
-    fate = run.staging.fate
-    settled = fate.c.fate.in_((Fate.SUPERSEDED.value, *_WRITTEN))
-    return exists().where(fate.c.profile_id == ledger.c.source_id, settled)
+    fate, mapped, matched = run.staging.fate, run.staging.mapped, run.staging.matched
+    of_source = fate.c.profile_id == ledger.c.source_id
+    written = exists().where(of_source, fate.c.fate.in_(_WRITTEN))
+    superseded = exists().where(of_source, fate.c.fate == Fate.SUPERSEDED.value)
+    return or_(
+        and_(written, ~exists().where(mapped.c.target_id == ledger.c.target_id)),
+        and_(superseded, ~exists().where(matched.c.target_id == ledger.c.target_id)),
+    )
 
 
 def _taken_out(run: Run, left: Select[Any], mapping: PropertyMapping, now: datetime) -> Update:
@@ -192,7 +249,7 @@ def _taken_out(run: Run, left: Select[Any], mapping: PropertyMapping, now: datet
     left_over = object_of({target: func.jsonb_build_array(cast(func.trim_scale(total), Text))})
     return (
         update(profile)
-        .where(profile.c.id == gone.c.target_id)
+        .where(profile.c.id == gone.c.target_id, has(profile.c.properties, target))
         .values(
             properties=case(
                 (total == 0, profile.c.properties.op("-")(key)),

@@ -26,7 +26,7 @@ from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.contributions import held, summed
 from profile_exchange.pipeline.creating import new_identifiers
 from profile_exchange.pipeline.filter_by_consent import allowed, in_our_words
-from profile_exchange.pipeline.merging import Held, merged
+from profile_exchange.pipeline.merging import Held, has, merged
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.tally import offered
 from profile_exchange.store.tables import profile
@@ -39,11 +39,12 @@ def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]
     properties of our profile. `tally.offered` follows them.
     """
     source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
+    properties = profile.c.properties
     holding: dict[PropertyMapping, Held] = {}
     for mapping in summed(run.goal):
         ledger, same, holding[mapping] = held(run, mapped, mapping)
-        source = source.outerjoin(ledger, same)
-    properties = profile.c.properties
+        # What holds nothing holds nothing of theirs, whatever the ledger says (`forget_emptied`).
+        source = source.outerjoin(ledger, and_(same, has(properties, mapping.target)))
     after = merged(properties, mapped, run.goal.mappings, holding, run.plan.targets)
     return (
         select(

@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_FORMS, FilterType
-from profile_exchange.store.json_lists import numbered_values_of
+from profile_exchange.store.json_lists import numbered_values_of, values_of
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.value_forms import has_form
 
@@ -129,12 +129,13 @@ def value_at(properties: Json, key: str) -> Json:
     return properties.op("->")(cast(literal(key), Text))
 
 
-def _has(properties: Json, key: str) -> ColumnElement[bool]:
+def has(properties: Json, key: str) -> ColumnElement[bool]:
+    """Whether a property has any value. Never null."""
     return func.coalesce(func.jsonb_exists(properties, key), False)
 
 
 def _defaulted(before: Json, defaults: Json, target: str) -> Json:
-    return case((not_(_has(before, target)), value_at(defaults, target)), else_=None)
+    return case((not_(has(before, target)), value_at(defaults, target)), else_=None)
 
 
 def _added(before: Json, additions: Json, target: str) -> Json:
@@ -177,7 +178,7 @@ def _removed(before: Json, after: Json, removals: Json, targets: Sequence[str]) 
         )
         kept = object_of({target: left})
         key = cast(literal([target]), ARRAY(Text))
-        applies = and_(_has(removals, target), _has(before, target))
+        applies = and_(has(removals, target), has(before, target))
         after = case((applies, after.op("-")(key).op("||")(kept)), else_=after)
     return after
 
@@ -197,7 +198,7 @@ def _summed(
     total = number_at(before, target) + more
     return case(
         (more.is_(None), None),
-        (and_(more == 0, _has(before, target)), None),
+        (and_(more == 0, has(before, target)), None),
         (not_(total_fits(total, filter_type)), _NO_VALUES),
         else_=func.jsonb_build_array(cast(func.trim_scale(total), Text)),
     )
@@ -217,7 +218,7 @@ def _emptied(
 def _cleared(before: Json, after: Json, replacements: Json, target: str) -> Json:
     """Without a property that is there, for which nothing came."""
     key = cast(literal([target]), ARRAY(Text))
-    absent = and_(_has(before, target), not_(_has(replacements, target)))
+    absent = and_(has(before, target), not_(has(replacements, target)))
     return case((absent, after.op("-")(key)), else_=after)
 
 
@@ -250,9 +251,17 @@ def contributed(amount: ColumnElement[Any], before: Held) -> ColumnElement[Any]:
 
 
 def number_at(properties: Json, target: str) -> ColumnElement[Any]:
-    """The number that a property holds; 0 if it holds none."""
-    present = value_at(properties, target).op("->>", return_type=Text())(0)
-    return case((has_form(present, FilterType.DECIMAL), cast(present, Numeric)), else_=0)
+    """The number that a property holds, all its values together; 0 if it holds none."""
+    present = value_at(properties, target)
+    each = values_of(present)
+    total = select(func.sum(_number(each.c.value))).scalar_subquery()
+    one = _number(present.op("->>", return_type=Text())(0))
+    # Nearly every property has one value; only the others pay for taking the list apart.
+    return case((func.jsonb_array_length(present) > 1, total), else_=one)
+
+
+def _number(text: ColumnElement[str]) -> ColumnElement[Any]:
+    return case((has_form(text, FilterType.DECIMAL), cast(text, Numeric)), else_=0)
 
 
 def total_fits(total: ColumnElement[Any], filter_type: FilterType) -> ColumnElement[bool]:

@@ -35,7 +35,12 @@ from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.claiming import claim
-from profile_exchange.pipeline.contributions import remember, summed, take_out_of_left
+from profile_exchange.pipeline.contributions import (
+    forget_emptied,
+    remember,
+    summed,
+    take_out_of_left,
+)
 from profile_exchange.pipeline.creating import about_to_be, taken_since
 from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
 from profile_exchange.pipeline.merged_profiles import existing_after, new_after
@@ -114,6 +119,7 @@ def _attempt(run: Run, package: IdRange, now: datetime, so_far: Mapping[str, Any
             return written(database, run, package)
         hold_pen(database, run)
         objectives = objectives_of(database, run)
+        forget_emptied(database, run, package)
         modified = _modify(database, run, package, objectives, now)
         _withhold_withdrawn(database, run, package, objectives)
         created = _create(database, run, package, now)

@@ -19,12 +19,14 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Numeric,
+    Select,
     Subquery,
     and_,
     case,
     cast,
     delete,
     exists,
+    false,
     func,
     literal,
     null,
@@ -42,7 +44,9 @@ from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.merging import canonical
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import held, summed
+from profile_exchange.pipeline.creating import row_of
 from profile_exchange.pipeline.merging import brought
+from profile_exchange.pipeline.remote.matching import looked_for
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_UNSETTLED
 from profile_exchange.pipeline.remote.rivals import change_state
 from profile_exchange.pipeline.runs import Run
@@ -142,8 +146,11 @@ def _intend_to_take_out(
     """Of profiles that are elsewhere now: what they left behind, where nobody took their place."""
     sent, fate, ledger = run.staging.sent, run.staging.fate, contribution
     taken_over = exists().where(sent.c.target_id == ledger.c.target_id)
-    superseded = exists().where(
-        fate.c.profile_id == ledger.c.source_id, fate.c.fate == Fate.SUPERSEDED.value
+    superseded = and_(
+        exists().where(
+            fate.c.profile_id == ledger.c.source_id, fate.c.fate == Fate.SUPERSEDED.value
+        ),
+        ledger.c.source_id.not_in(_behind_one_rejected(run, package)),
     )
     other = sent.alias("other")
     moved = exists().where(
@@ -170,6 +177,24 @@ def _intend_to_take_out(
         ~taken_over,
     )
     database.execute(insert(sum_intent).from_select(_NAMES, rows).on_conflict_do_nothing())
+
+
+def _behind_one_rejected(run: Run, package: IdRange) -> Select[Any]:
+    """Of a package's profiles: those that the tenant would find the same of as of one that was
+    rejected. If that one superseded them, nobody has said anything else about what it would find.
+    """
+    staged, matched, fate = run.staging.staged, run.staging.matched, run.staging.fate
+    mine = staged.alias("mine")
+    rejected = (
+        select(looked_for(run, staged))
+        .join_from(matched, staged, row_of(matched, staged))
+        .join(fate, fate.c.profile_id == matched.c.profile_id)
+        .where(fate.c.fate == Fate.REJECTED.value)
+    )
+    return select(mine.c.profile_id).where(
+        mine.c.profile_id.between(package.first, package.last),
+        looked_for(run, mine).in_(rejected) if run.goal.links else false(),
+    )
 
 
 def _held_in_all(run: Run, target: str, target_id: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -206,6 +231,16 @@ def hold_before(run: Run, intent: Intent, holds: Decimal) -> None:
     with run.engine.begin() as database:
         change = update(sum_intent).where(_about(run, {intent.key}))
         database.execute(change.values(before=holds))
+
+
+def hold_nothing(run: Run, intent: Intent) -> None:
+    """A property was emptied: all that comes is added, and what the ledger said is forgotten."""
+    ledger, key = contribution, tuple_(contribution.c.property_id, contribution.c.target_id)
+    forgotten = and_(ledger.c.connection == run.connection.id, key.in_([intent.key]))
+    anew = {"before": 0, "difference": func.coalesce(sum_intent.c.amount, 0)}
+    with run.engine.begin() as database:
+        database.execute(update(sum_intent).where(_about(run, {intent.key})).values(**anew))
+        database.execute(delete(ledger).where(forgotten))
 
 
 def _about(run: Run, keys: Collection[Key]) -> ColumnElement[bool]:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+)
 
 from profile_exchange.domain.connection import IdentifierPair
 from profile_exchange.domain.fates import Reason
@@ -22,7 +33,7 @@ def unresolved(
     ``person`` is what the tenant would look for: rows that agree in it are one entry.
     """
     staged = run.staging.staged
-    person = _looked_for(run) if run.goal.links else cast(staged.c.profile_id, Text)
+    person = looked_for(run, staged) if run.goal.links else cast(staged.c.profile_id, Text)
     return select(
         staged.c.profile_id,
         staged.c.segment,
@@ -40,13 +51,13 @@ def _outcome(run: Run, going_on: str, visited: ColumnElement[bool]) -> ColumnEle
     return case((visited, going_on), else_=Reason.NO_VISITED_CHANNEL.value)
 
 
-def _looked_for(run: Run) -> ColumnElement[str]:
+def looked_for(run: Run, staged: FromClause) -> ColumnElement[str]:
+    """What the tenant would look for with these staged rows, as one text."""
     pairs = dict.fromkeys(pair for link in run.goal.links for pair in link)
-    return cast(func.jsonb_build_array(*(_values(run, pair) for pair in pairs)), Text)
+    return cast(func.jsonb_build_array(*(_values(run, staged, pair) for pair in pairs)), Text)
 
 
-def _values(run: Run, pair: IdentifierPair) -> ColumnElement[Any]:
-    staged = run.staging.staged
+def _values(run: Run, staged: FromClause, pair: IdentifierPair) -> ColumnElement[Any]:
     each = values_of(staged.c.properties[pair.theirs])
     compared = normalised(each.c.value, compared_as(run, pair))
     values = func.jsonb_agg(compared.distinct())

@@ -18,12 +18,16 @@ from typing import Any
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import (
+    and_,
+    delete,
+    exists,
     func,
     select,
 )
 
+from profile_exchange.domain.connection import Restriction, Strategy
 from profile_exchange.domain.entries import Entry, State
-from profile_exchange.domain.merging import amount
+from profile_exchange.domain.merging import amount, present
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
 from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
@@ -34,12 +38,17 @@ from profile_exchange.pipeline.remote.intents import (
     drop,
     enter,
     hold_before,
+    hold_nothing,
     intend,
     mark_unsettled,
     open_intents,
 )
-from profile_exchange.pipeline.remote.outcomes import SUM_REFUSED
+from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_REFUSED
 from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.sources import staged_key
+from profile_exchange.store.tables import contribution
+
+_FOR_NEW = Restriction.NEW_PROFILES_ONLY
 
 #: Answers that mean that nothing was added. What any other means is told by the profile.
 _NOT_DONE = {
@@ -88,8 +97,11 @@ def _read_shared(run: Run, target: Target, stuck: Collection[Key]) -> None:
         wanted = [i for i in open_intents(database, run) if i.property_id in shared]
     for intent in (each for each in wanted if each.key not in stuck):
         read = target.values(intent.target_id, [intent.property_id])
-        holds = _number(read or {}, intent.property_id) or Decimal(0)
-        hold_before(run, intent, holds)
+        if read is not None and not present(read.get(intent.property_id, ())):
+            hold_nothing(run, intent)
+        else:
+            holds = _number(read or {}, intent.property_id) or Decimal(0)
+            hold_before(run, intent, holds)
 
 
 def _send(run: Run, asking: Asking, intents: Iterable[Intent]) -> None:
@@ -175,3 +187,24 @@ def mark_stuck(run: Run) -> None:
     with run.engine.connect() as database:
         keys = {intent.key for intent in open_intents(database, run)}
     mark_unsettled(run, keys)
+
+
+def forget_replaced(database: Database, run: Run, package: IdRange) -> None:
+    """Forget what is in the ledger of properties whose values a SET has replaced."""
+    mapped, sent, ledger = run.staging.mapped, run.staging.sent, contribution
+    answered = and_(
+        mapped.c.profile_id == sent.c.profile_id,
+        mapped.c.profile_id.between(package.first, package.last),
+        sent.c.target_id == ledger.c.target_id,
+        sent.c.state.in_(PROCESSED),
+    )
+    for mapping in run.goal.mappings:
+        # Nothing is held by profiles that are new.
+        if mapping.strategy is Strategy.SET and mapping.restriction is not _FOR_NEW:
+            came = func.jsonb_exists(mapped.c.replacements, staged_key(run, mapping))
+            replaced = and_(
+                ledger.c.connection == run.connection.id,
+                ledger.c.property_id == mapping.target,
+                exists().where(answered, came),
+            )
+            database.execute(delete(ledger).where(replaced))

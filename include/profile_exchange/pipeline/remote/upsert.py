@@ -162,6 +162,7 @@ def _enter(run: Run, package: IdRange, now: datetime) -> Written:
     with run.engine.begin() as database:
         open_entry(database, run, package, now)
         settle_answers(database, run, package, now)
+        sums.forget_replaced(database, run, package)
         tally, by_fate = tally_of(database, run, package)
         received = remember_received(database, run, package, now)
         done = Written(received, by_fate["created"], by_fate["modified"], by_fate["unchanged"])

@@ -8,10 +8,11 @@ The first run of a case is on 3 November 2026 at 9:00 UTC. ``then`` lists furthe
 after the one before (or ``days_later``), with what has changed since: ``theirs`` and ``ours``
 replace profiles or add some, ``theirs_gone`` and ``ours_gone`` take some away, ``goal`` and
 ``connection`` change the settings they name, ``segments`` is what is exposed from now on,
-``replay`` takes profiles in quarantine again, as ``exchange quarantine replay`` does. ``ahead`` is
-by how many minutes the other tenant's clock is ahead of ours. A profile of theirs was modified on
-2 November at 9:00 unless it says otherwise, and what has the type ``none`` is not exposed. A
-profile of theirs without ``zone`` came without one; ours are in ``NONE`` unless they say otherwise.
+``replay`` takes profiles in quarantine again, as ``exchange quarantine replay`` does. ``meanwhile``
+is what happens to ``ours`` (or ``ours_gone``) after a run's gate, before it writes. ``ahead`` is by
+how many minutes the other tenant's clock is ahead of ours. A profile of theirs was modified on 2
+November at 9:00 unless it says otherwise, and what has the type ``none`` is not exposed. A profile
+of theirs without ``zone`` came without one; ours are in ``NONE`` unless they say otherwise.
 
 ``quarantine`` is what a run put into quarantine, for which properties; ``in_quarantine`` what is
 there after it, as ``exchange quarantine list`` shows it. ``by_segment`` is how many profiles were
@@ -59,9 +60,18 @@ from tests.pipeline.in_memory import BreakingOff
 
 CASES = Path(__file__).parents[1] / "cases"
 CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
-CHANGES |= {"days_later", "replay"}
+CHANGES |= {"days_later", "replay", "meanwhile"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
-KEYS |= {"segments", "segment_names", "then", "ahead", "twice", "breaks_off", "over_api"}
+KEYS |= {
+    "segments",
+    "segment_names",
+    "then",
+    "ahead",
+    "twice",
+    "breaks_off",
+    "over_api",
+    "meanwhile",
+}
 EXPECTED = {"fates", "counts", "ours", "profiles", "error", "saying", "reasons", "created", "told"}
 EXPECTED |= {"properties", "values", "unique", "quarantine", "in_quarantine", "not_saying"}
 EXPECTED |= {"by_segment", "taken_back"}
@@ -178,6 +188,12 @@ def _change(exchange: Exchange, step: Case) -> None:
         number = ask_replay(exchange.store_url, exchange.connection_id, asked, exchange.today)
         assert number == len(replayed)
     replace_ours(exchange.tenant_url, step.get("ours", []), step.get("ours_gone", []))
+
+
+def pass_by(exchange: Exchange, step: Case) -> None:
+    """What happens to ours meanwhile, between the gate of a run and its first write."""
+    changed = step.get("meanwhile", {})
+    replace_ours(exchange.tenant_url, changed.get("ours", []), changed.get("ours_gone", []))
 
 
 def expect_error(exchange: Exchange, expected: Case) -> None:

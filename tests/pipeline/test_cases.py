@@ -1,6 +1,7 @@
 """The rules of the exchange, as cases that anyone can read (`tests.pipeline.cases`).
 
-Each run is forecast at its gate, as a preview is, and has to do what the forecast said.
+Each run is forecast at its gate, as a preview is, and has to do what the forecast said, if nothing
+happens meanwhile.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tests.pipeline.cases import (
     expect_error,
     expect_outcome,
     furnish_ours,
+    pass_by,
     played,
     read_cases,
     rules,
@@ -38,16 +40,19 @@ def test_case(case: Case, store_url: str) -> None:
         if "error" in step["expect"]:
             expect_error(exchange, step["expect"])
         else:
-            _run(exchange, step["expect"])
+            _run(exchange, step)
 
 
-def _run(exchange: Exchange, expected: Case) -> None:
+def _run(exchange: Exchange, step: Case) -> None:
     before = ours(exchange.store_url)
     run, admission = exchange.gated()
     with run.engine.begin() as database:
         foretold = forecast(database, run, admission.received)
     matched = matched_by(run)
+    pass_by(exchange, step)
     reported = exchange.finish(run, admission)
-    expect_outcome(exchange, run, reported, expected)
+    expect_outcome(exchange, run, reported, step["expect"])
+    if "meanwhile" in step:
+        return
     assert foretold.counts == reported.counts
     assert foretold.properties == observed(run, matched, before, reported.counts)

@@ -97,13 +97,20 @@ def test_sums_are_what_the_domain_says(
 
 
 @by_the_hundred
-@given(amount=numbers, contributed=numbers)
-def test_a_sum_into_nothing_starts_at_what_is_new(
-    store_url: str, amount: Decimal, contributed: Decimal
+@given(amount=numbers)
+def test_a_sum_into_nothing_is_what_came(store_url: str, amount: Decimal) -> None:
+    found = in_sql(store_url, Strategy.SUM, {}, canonical(amount))
+    assert found == {TARGET: [canonical(amount)]}
+
+
+@by_the_hundred
+@given(held=st.lists(numbers, min_size=1, max_size=4), amount=numbers)
+def test_a_sum_is_added_to_all_that_is_held_and_what_is_no_number_counts_as_none(
+    store_url: str, held: list[Decimal], amount: Decimal
 ) -> None:
-    expected = contribute(Decimal(0), amount, contributed).total
-    found = in_sql(store_url, Strategy.SUM, {}, canonical(amount), contributed)
-    assert found == {TARGET: [canonical(expected)]}
+    before = {TARGET: [*map(canonical, held), "many"]}
+    found = in_sql(store_url, Strategy.SUM, before, canonical(amount))
+    assert found == {TARGET: [canonical(sum(held) + amount)] if amount else before[TARGET]}
 
 
 @by_the_hundred

@@ -20,6 +20,7 @@ from tests.pipeline.cases import (
     exchange_of,
     expect_error,
     expect_outcome,
+    pass_by,
     played,
     read_cases,
     steps_of,
@@ -38,6 +39,7 @@ DIFFERENCES = {
     "nothing unfit": "the tenant alone knows who is new, and nothing is sent that does not fit",
     "waits": "what changes at the tenant is not known: who is let in by it waits for all to come",
     "judged last": "the tenant judges consent as it writes: values have been looked at by then",
+    "matched last": "the tenant matches as it writes: it finds who has come meanwhile",
     "its own type": "the tenant compares identifiers by its own type of them, whatever theirs is",
     "one after another": "entries meet whom those before them created, under one's identifiers",
     "sums last": "a sum is added to what is written, so that one too large leaves the rest there",
@@ -93,13 +95,14 @@ def test_case(case: Case, writer: Writer, work: str) -> None:
         if expected.get("error"):
             expect_error(exchange, expected)
         else:
-            _run(exchange, expected)
+            _run(exchange, step, expected)
 
 
-def _run(exchange: RemoteExchange, expected: Case) -> None:
+def _run(exchange: RemoteExchange, step: Case, expected: Case) -> None:
     run, admission = exchange.gated()
     with run.engine.begin() as database:
         foretold = known_before(database, run, admission.received)
+    pass_by(exchange, step)
     reported = exchange.finish(run, admission)
     expect_outcome(exchange, run, reported, expected)
     assert foretold.counts.settled + foretold.undecided == reported.counts.received

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from profile_exchange.orchestration import notes
+from profile_exchange.orchestration import marking, notes
 from profile_exchange.orchestration.pages import registration
 
 
 class ProfileExchangePlugin(AirflowPlugin):
-    """The listener that writes a finished run's counts into its note, and the operators' pages."""
+    """What listens to how runs end, and the operators' pages."""
 
     # Airflow reads plain class attributes.
     name = "profile_exchange"
-    listeners = [notes]  # noqa: RUF012
+    listeners = [marking, notes]  # noqa: RUF012
     fastapi_apps = registration.fastapi_apps()
     external_views = registration.external_views()

@@ -257,6 +257,22 @@ def process_at_work(installation: Installation, run_id: str, after: int = 0) -> 
     return found[0]
 
 
+def test_a_run_that_somebody_marks_as_failed_has_failed_and_is_told(
+    installation: Installation, post: MailServer, magpie: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = threading.Event()
+    monkeypatch.setattr(magpie, "respond", lambda _: Answer({}) if hanging.wait(300) else None)
+    run_id = installation.api.trigger(MAGPIE)
+    process_at_work(installation, run_id)
+    airflow(installation, "PATCH", f"/dags/{MAGPIE}/dagRuns/{run_id}", json={"state": "failed"})
+    *_, state = installation.follow(MAGPIE, run_id)
+    hanging.set()
+    assert (state.state, state_of(state, "notify")) == ("failed", "success")
+    (message,) = post.about(run_id)
+    assert message["Subject"] == "Magpie <b>& Sons</b>: the import failed"
+    assert "somebody marked it or the run as failed" in text_of(message)
+
+
 def profile(number: int, sports: str) -> bytes:
     """A profile of the magpie's."""
     values = {"email": f"p{number}@example.com", "sports": sports}

@@ -123,7 +123,7 @@ def test_a_failure() -> None:
 
 def test_a_failure_of_which_nothing_is_on_record() -> None:
     text = told_of(outcome(Ending.FAILED, failed_tasks=("pull",)))
-    assert "pull ended without saying why: it was killed, or the machine that it ran" in text
+    assert "pull ended without saying why: it was killed, somebody marked it" in text
     assert "clear the task pull in Airflow" in text
 
 

@@ -17,8 +17,8 @@ _ENDED = {
     Ending.OVERDUE: "{what} is not over after {late}",
 }
 _SILENT = (
-    "{task} ended without saying why: it was killed, or the machine that it ran on was lost. "
-    "Its log may say more."
+    "{task} ended without saying why: it was killed, somebody marked it or the run as failed, or "
+    "the machine that it ran on was lost. Its log may say more, and so may Airflow's audit log."
 )
 _AGAIN = (
     "When this is mended, clear {task} in Airflow, and the run goes on where it was; or trigger a "

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -115,6 +116,15 @@ def read_tenant(path: Path) -> Tenant:
 def connection(connection_id: str, folder: Path | None = None) -> Connection:
     """The connection of this id, reading only its file."""
     return read_connection(_file(folder or settings().connections_dir, connection_id, "connection"))
+
+
+def written_at(connection_id: str, folder: Path | None = None) -> datetime | None:
+    """When the file of a connection was last written; None where it is not at hand."""
+    try:
+        path = _file(folder or settings().connections_dir, connection_id, "connection")
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ConfigurationError):
+        return None
 
 
 def tenant(tenant_id: str, folder: Path | None = None) -> Tenant:

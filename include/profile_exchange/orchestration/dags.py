@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
@@ -78,19 +77,15 @@ def build(connection: Connection) -> DAG:
 def _timetable(connection: Connection) -> object:
     if connection.schedule is None or not connection.enabled:
         return None
-    from airflow.sdk import MultipleCronTriggerTimetable
+    # Only a connection with a schedule needs what Airflow has for it.
+    from profile_exchange.orchestration.timetable import ScheduleTimetable
 
-    # Without it, a new connection would run for a slot that passed before it existed.
-    at_once = timedelta(0)
-    schedule = connection.schedule
-    return MultipleCronTriggerTimetable(
-        *schedule.crons, timezone=schedule.timezone, run_immediately=at_once
-    )
+    return ScheduleTimetable(connection.id, connection.schedule)
 
 
 def _description(connection: Connection) -> str | None:
-    """What the connection is for, and when it runs: not the next moments, which would make
-    another version of the DAG each time that one has passed."""
+    """What the connection is for, and when it runs. The next moments, which would make another
+    version of the DAG each time that one has passed, are told by its timetable."""
     schedule = connection.schedule if connection.enabled else None
     told = [connection.description, f"Runs {schedule}." if schedule else ""]
     return " ".join(filter(None, told)) or None

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from profile_exchange.domain.connection import Connection, ExposeGoal, ImportGoal, Partner
+from profile_exchange.domain.connection import (
+    AcceptGoal,
+    Connection,
+    ExposeGoal,
+    ImportGoal,
+    Partner,
+)
 from profile_exchange.domain.fates import FateCounts
 from profile_exchange.domain.notifications import Notifications
 from profile_exchange.notices.mail import mail, text_of
 from profile_exchange.notices.outcome import Ending, Outcome
-from profile_exchange.notices.words import duration, headline
+from profile_exchange.notices.words import duration, headline, parties
 from profile_exchange.tenants.postgres.run_history import DataExchange
 
 AIRFLOW = "https://airflow.example.com"
@@ -34,6 +41,7 @@ EXPOSING = Connection(
     expose=ExposeGoal(segments=("subscribers",)),
     notifications=TOLD,
 )
+ACCEPTING = replace(EXPOSING, expose=None, accept=AcceptGoal())
 
 
 def outcome(ending: Ending, connection: Connection = IMPORTING, **told: Any) -> Outcome:
@@ -200,3 +208,31 @@ def test_the_same_notice_is_the_same_message_to_whoever_gets_it_twice() -> None:
 )
 def test_a_length_of_time_is_told_by_its_largest_units(seconds: float, told: str) -> None:
     assert duration(timedelta(seconds=seconds)) == told
+
+
+@pytest.mark.parametrize(
+    ("connection", "what", "verbs"),
+    [
+        (IMPORTING, "the import", "harbor-goods imports from Taylor Times"),
+        (EXPOSING, "the check of what is exposed", "taylor-times exposes to Harbor Goods"),
+        (ACCEPTING, "the check of what is accepted", "taylor-times accepts from Harbor Goods"),
+        (
+            replace(ACCEPTING, expose=EXPOSING.expose),
+            "the check of what is exposed and accepted",
+            "taylor-times exposes to and accepts from Harbor Goods",
+        ),
+    ],
+    ids=["importing", "exposing", "accepting", "exposing and accepting"],
+)
+def test_each_goal_has_its_words(connection: Connection, what: str, verbs: str) -> None:
+    told = outcome(Ending.FAILED, connection)
+    assert headline(told) == f"{connection.title}: {what} failed"
+    assert parties(connection).startswith(f"{verbs} (")
+
+
+def test_an_import_that_was_left_out() -> None:
+    why = "The slot of 2026-05-01 06:00 UTC came while another run of taylor-times was going."
+    told = outcome(Ending.LEFT_OUT, failures=(why,))
+    assert headline(told) == "Taylor Times: the import was left out"
+    assert "What to know" in told_of(told)
+    assert "came while another run" in told_of(told)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
+from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import Fate, FateCounts
 from profile_exchange.notices.outcome import Ending, Outcome, SeenRun, read_outcome
@@ -15,7 +16,7 @@ from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import run as runs
 from profile_exchange.tenants.postgres.exposure_checks import note_failed_check
 from profile_exchange.tenants.postgres.run_history import past_run
-from tests.notices.test_mail import EXPOSING, IMPORTING
+from tests.notices.test_mail import ACCEPTING, EXPOSING, IMPORTING
 
 NOW = datetime(2026, 5, 1, 6, tzinfo=UTC)
 BEGAN = NOW - timedelta(minutes=3)
@@ -54,16 +55,22 @@ def test_a_run_that_was_killed_has_none(store_url: str) -> None:
     assert (told.ending, told.failures, told.failed_tasks) == (Ending.FAILED, (), ("gate",))
 
 
-def test_a_refusal_and_a_preview_are_what_they_are(store_url: str) -> None:
+def test_a_refusal_a_preview_and_what_was_left_out_are_what_they_are(store_url: str) -> None:
     on_record(store_url, "refused", "The run was refused by ada.")
     assert read(store_url, failed=False).failures == ("The run was refused by ada.",)
+    on_record(store_url, "left out", "Its slot came during another run.")
+    told = read(store_url, failed=False)
+    assert (told.ending, told.failures) == (Ending.LEFT_OUT, ("Its slot came during another run.",))
     on_record(store_url, "previewed", counts=FateCounts())
     assert read(store_url, failed=False).ending is Ending.PREVIEWED
 
 
-def test_a_check_of_what_is_exposed_has_its_reason_too(store_url: str) -> None:
-    note_failed_check(store_url, EXPOSING.id, "run-1", "A segment is gone.", now=NOW)
-    told = read_outcome(store_url, EXPOSING, SeenRun("run-1", BEGAN, failed=True), NOW)
+@pytest.mark.parametrize("connection", [EXPOSING, ACCEPTING], ids=["exposed", "accepted"])
+def test_a_check_of_what_a_partner_may_ask_has_its_reason_too(
+    store_url: str, connection: Connection
+) -> None:
+    note_failed_check(store_url, connection.id, "run-1", "A segment is gone.", now=NOW)
+    told = read_outcome(store_url, connection, SeenRun("run-1", BEGAN, failed=True), NOW)
     assert (told.failures, told.exposed) == (("A segment is gone.",), "")
 
 

@@ -26,6 +26,7 @@ class Ending(StrEnum):
     PREVIEWED = "previewed"
     REFUSED = "refused"
     EXPIRED = "expired"
+    LEFT_OUT = "left out"
     OVERDUE = "overdue"
 
 
@@ -65,17 +66,17 @@ def read_outcome(url: str, connection: Connection, seen: SeenRun, now: datetime)
     past = past_run(url, connection.id, seen.run_id) if connection.importing else None
     check = _check(url, connection, seen.run_id)
     ending = _ending(seen, past)
-    failed = ending in {Ending.FAILED, Ending.EXPIRED}
+    wanting = {Ending.FAILED, Ending.EXPIRED, Ending.REFUSED, Ending.LEFT_OUT}
     return Outcome(
         connection=connection,
         run_id=seen.run_id,
         ending=ending,
         told_at=now,
         started_at=seen.started_at,
-        failures=tuple(_reasons(past, check)) if failed or ending is Ending.REFUSED else (),
+        failures=tuple(_reasons(past, check)) if ending in wanting else (),
         failed_tasks=seen.failed_tasks,
         counts=past.counts if past else None,
-        exposed=check.sentence() if check and check.exposed is not None else "",
+        exposed=_exposed(connection, check),
         exchanged=data_exchange(url, connection.id),
     )
 
@@ -110,7 +111,8 @@ def _ending(seen: SeenRun, past: PastRun | None) -> Ending:
     state = past.state if past else ""
     if seen.failed:
         return Ending.EXPIRED if state == Ending.EXPIRED else Ending.FAILED
-    return Ending(state) if state in {Ending.PREVIEWED, Ending.REFUSED} else Ending.SUCCEEDED
+    said = {Ending.PREVIEWED, Ending.REFUSED, Ending.LEFT_OUT}
+    return Ending(state) if state in said else Ending.SUCCEEDED
 
 
 def _reasons(past: PastRun | None, check: ExposureCheck | None) -> Iterator[str]:
@@ -120,8 +122,13 @@ def _reasons(past: PastRun | None, check: ExposureCheck | None) -> Iterator[str]
         yield check.failure
 
 
+def _exposed(connection: Connection, check: ExposureCheck | None) -> str:
+    counted = connection.expose and check and check.exposed is not None
+    return check.sentence() if check and counted else ""
+
+
 def _check(url: str, connection: Connection, run_id: str) -> ExposureCheck | None:
-    if connection.expose is None:
+    if not connection.answers:
         return None
     for check in exposure_checks(url, connection.id):
         if check.run_id == run_id:

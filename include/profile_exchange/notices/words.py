@@ -13,6 +13,7 @@ _ENDED = {
     Ending.FAILED: "{what} failed",
     Ending.PREVIEWED: "a preview of {what}",
     Ending.REFUSED: "{what} was refused",
+    Ending.LEFT_OUT: "{what} was left out",
     Ending.EXPIRED: "{what} was not approved in time",
     Ending.OVERDUE: "{what} is not over after {late}",
 }
@@ -38,20 +39,30 @@ _OVERDUE = (
 def headline(outcome: Outcome) -> str:
     """What happened, in the words of a subject."""
     connection = outcome.connection
-    what = "the import" if connection.importing else "the check of what is exposed"
     told = connection.notifications
     late = duration(told.overdue_after) if told and told.overdue_after else "long"
-    return f"{connection.title}: {_ENDED[outcome.ending].format(what=what, late=late)}"
+    ended = _ENDED[outcome.ending].format(what=_what(connection), late=late)
+    return f"{connection.title}: {ended}"
+
+
+def _what(connection: Connection) -> str:
+    """What a run of the connection is."""
+    if connection.importing:
+        return "the import"
+    goals = {"exposed": connection.expose, "accepted": connection.accept}
+    return f"the check of what is {' and '.join(name for name, goal in goals.items() if goal)}"
 
 
 def parties(connection: Connection) -> str:
     """Who exchanges with whom."""
     partner = f"{connection.partner.name} ({connection.partner.host})"
     goals = {
-        "imports from": connection.importing is not None,
-        "exposes to": connection.expose is not None,
+        "imports from": connection.importing,
+        "exposes to": connection.expose,
+        "accepts from": connection.accept,
     }
-    verbs = " and ".join(verb for verb, present in goals.items() if present)
+    *most, last = (verb for verb, goal in goals.items() if goal)
+    verbs = f"{', '.join(most)} and {last}" if most else last
     return f"{connection.tenant} {verbs} {partner}."
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from profile_exchange.domain.scopes import Scope
-from profile_exchange.pipeline.runs import EXPIRED, FAILED, REFUSED, RUNNING, SUCCEEDED
+from profile_exchange.pipeline.runs import EXPIRED, FAILED, LEFT_OUT, REFUSED, RUNNING, SUCCEEDED
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import exposure_check, run
 from tests.accepting.conftest import Writer
@@ -42,6 +42,7 @@ def checked(installation: Installation, run_id: str, hour: int, failure: str = "
         (FAILED, "FAILED"),
         (REFUSED, "STOPPED"),
         (EXPIRED, "STOPPED"),
+        (LEFT_OUT, "STOPPED"),
     ],
 )
 def test_states(writer: Writer, installation: Installation, ours: str, theirs: str) -> None:

@@ -12,7 +12,7 @@ from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.timetables.trigger import MultipleCronTriggerTimetable
 from pendulum import instance
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from profile_exchange.config import registry
 from profile_exchange.config.schedule_spec import ScheduleSpec
@@ -21,6 +21,8 @@ from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.schedule import Schedule
 from profile_exchange.orchestration import dags, slots
+from profile_exchange.orchestration.notes import SENTENCE
+from profile_exchange.pipeline.runs import LOST
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import run as runs
 
@@ -100,37 +102,110 @@ def test_the_description_says_when_a_connection_runs_and_never_changes_with_time
 
 
 SLOT = datetime(2026, 5, 1, 6, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SKIPPING = {"times_per_day": 1, "while_running": "skip"}
+WAITING = {"times_per_day": 1}
+
+
+class Told(SimpleNamespace):
+    """The task of a run that began a minute after its slot, and what it tells Airflow."""
+
+    def __init__(self) -> None:
+        super().__init__(dag_id="taylor-times", run_id="scheduled", run_type="scheduled")
+        self.run_after, self.start_date, self.clear_number = SLOT, SLOT + MINUTE, 0
+        self.going: set[str] = set()
+        self.sentences: list[str] = []
+
+    def get_dr_count(self, *, dag_id: str, run_ids: list[str], states: list[str]) -> int:
+        assert (dag_id, states) == ("taylor-times", ["queued", "running"])
+        return len(self.going & set(run_ids))
+
+    def xcom_push(self, key: str, value: str) -> None:
+        assert key == SENTENCE
+        self.sentences.append(value)
 
 
 @pytest.fixture
-def context(monkeypatch: pytest.MonkeyPatch, store_url: str) -> SimpleNamespace:
-    """The run of the slot, after a run of an hour that began half an hour before it."""
-    half_an_hour = timedelta(minutes=30)
-    earlier = {"started_at": SLOT - half_an_hour, "finished_at": SLOT + half_an_hour}
-    with engine_for(store_url).begin() as database:
-        values = {"connection": "taylor-times", "run_id": "earlier", "state": "succeeded"}
-        database.execute(insert(runs).values(**values, **earlier))
+def slot(monkeypatch: pytest.MonkeyPatch, store_url: str) -> Told:
     monkeypatch.setenv("EXCHANGE_SECRET_HARBOR_GOODS_STORE", store_url)
-    dag_run = SimpleNamespace(run_type="scheduled", run_after=SLOT)
-    monkeypatch.setattr(slots, "get_current_context", lambda: {"dag_run": dag_run})
-    return dag_run
+    told = Told()
+    monkeypatch.setattr(slots, "get_current_context", lambda: {"dag_run": told, "ti": told})
+    return told
 
 
-def test_a_slot_during_a_run_is_left_out_if_that_is_asked_for(context: SimpleNamespace) -> None:
+def ran(url: str, begun: datetime, ended: datetime | None, **said: Any) -> None:
+    """Another run of the connection, as it is on record."""
+    state = "succeeded" if ended else "running"
+    row = {"connection": "taylor-times", "run_id": "earlier", "state": state, **said}
+    with engine_for(url).begin() as database:
+        database.execute(insert(runs).values(**row, started_at=begun, finished_at=ended))
+
+
+def recorded(url: str, run_id: str) -> tuple[str, str]:
+    with engine_for(url).connect() as database:
+        query = select(runs.c.state, runs.c.failure).where(runs.c.run_id == run_id)
+        state, failure = database.execute(query).one()
+    return state, failure
+
+
+def test_a_slot_during_a_run_is_left_out_if_that_is_asked_for(slot: Told, store_url: str) -> None:
+    ran(store_url, SLOT - HOUR, SLOT + MINUTE)
     with pytest.raises(AirflowSkipException, match="2026-05-01 06:00 UTC came while another run"):
-        slots.skip_if_missed(scheduled(times_per_day=1, while_running="skip"))
+        slots.skip_if_missed(scheduled(**SKIPPING))
+    state, why = recorded(store_url, "scheduled")
+    assert (state, slot.sentences) == ("left out", [why])
 
 
-@pytest.mark.usefixtures("context")
-def test_a_slot_during_a_run_waits_otherwise() -> None:
-    slots.skip_if_missed(scheduled(times_per_day=1))
+@pytest.mark.parametrize("waited", [MINUTE, 3 * HOUR])
+def test_a_slot_during_a_run_waits_otherwise(slot: Told, store_url: str, waited: timedelta) -> None:
+    ran(store_url, SLOT - HOUR, SLOT + waited)
+    slot.start_date = SLOT + waited
+    slots.skip_if_missed(scheduled(**WAITING))
 
 
-def test_a_slot_after_a_run_is_kept(context: SimpleNamespace) -> None:
-    context.run_after = SLOT + timedelta(hours=1)
-    slots.skip_if_missed(scheduled(times_per_day=1, while_running="skip"))
+def test_a_slot_during_a_preview_waits_whatever_is_asked_for(slot: Told, store_url: str) -> None:
+    ran(store_url, SLOT - HOUR, SLOT + HOUR, preview=True)
+    slot.start_date = SLOT + HOUR
+    slots.skip_if_missed(scheduled(**SKIPPING))
 
 
-def test_what_somebody_triggers_is_never_left_out(context: SimpleNamespace) -> None:
-    context.run_type = "manual"
-    slots.skip_if_missed(scheduled(times_per_day=1, while_running="skip"))
+@pytest.mark.parametrize("written", [SKIPPING, WAITING])
+def test_a_slot_that_passed_while_the_connection_was_switched_off_is_left_out(
+    slot: Told, store_url: str, written: dict[str, Any]
+) -> None:
+    ran(store_url, SLOT - 2 * HOUR, SLOT - HOUR)
+    slot.start_date = SLOT + HOUR
+    with pytest.raises(AirflowSkipException, match="had passed when taylor-times was switched on"):
+        slots.skip_if_missed(scheduled(**written))
+    assert recorded(store_url, "scheduled")[0] == "left out"
+
+
+@pytest.mark.parametrize("written", [SKIPPING, WAITING])
+def test_a_slot_after_a_run_is_kept(slot: Told, store_url: str, written: dict[str, Any]) -> None:
+    ran(store_url, SLOT - 2 * HOUR, SLOT - HOUR)
+    slots.skip_if_missed(scheduled(**written))
+
+
+@pytest.mark.parametrize("asked", [{"run_type": "manual"}, {"clear_number": 1}])
+def test_what_somebody_triggers_or_clears_is_never_left_out(
+    slot: Told, store_url: str, asked: dict[str, Any]
+) -> None:
+    ran(store_url, SLOT - HOUR, SLOT + MINUTE)
+    vars(slot).update(asked, start_date=SLOT + HOUR)
+    slots.skip_if_missed(scheduled(**SKIPPING))
+
+
+def test_a_run_that_died_without_a_word_is_closed_and_keeps_no_slot_from_running(
+    slot: Told, store_url: str
+) -> None:
+    ran(store_url, SLOT - HOUR, None)
+    slots.skip_if_missed(scheduled(**SKIPPING))
+    assert recorded(store_url, "earlier") == ("failed", LOST)
+
+
+def test_a_run_that_airflow_still_has_at_work_is_not_closed(slot: Told, store_url: str) -> None:
+    ran(store_url, SLOT - HOUR, None)
+    slot.going.add("earlier")
+    with pytest.raises(AirflowSkipException, match="came while another run"):
+        slots.skip_if_missed(scheduled(**SKIPPING))
+    assert recorded(store_url, "earlier")[0] == "running"

@@ -27,6 +27,7 @@ from profile_exchange.domain.connection import (
 from profile_exchange.domain.errors import InvalidRefinement
 from profile_exchange.domain.properties import NUMERIC_TYPES, SYSTEM_PROPERTIES, ProfileProperty
 from profile_exchange.domain.refinement_grammar import parse_refinement
+from profile_exchange.domain.schedule import Schedule, WhileRunning
 from profile_exchange.domain.tenant import LEGISLATIONS, Objective, Segment, Tenant
 from profile_exchange.domain.transforms import outcomes
 from profile_exchange.domain.values import type_problem
@@ -36,6 +37,8 @@ def within_connection(connection: Connection) -> Iterator[Finding]:
     """What can be seen from the connection's file alone."""
     yield from repeated(("labels",), connection.labels)
     yield from repeated(("objectives",), connection.objectives)
+    if connection.schedule and connection.importing is None:
+        yield from _skipped_checks(connection.schedule)
     if told := connection.notifications:
         addresses = [address.lower() for address in told.emails]
         yield from repeated(("notifications", "emails"), addresses)
@@ -49,6 +52,12 @@ def within_connection(connection: Connection) -> Iterator[Finding]:
     if connection.importing:
         for place, message in _within_import(connection.importing):
             yield ("import", *place), message
+
+
+def _skipped_checks(schedule: Schedule) -> Iterator[Finding]:
+    if schedule.while_running is WhileRunning.SKIP:
+        message = "skip goes with an import; what is exposed is checked in a moment: take it out."
+        yield ("schedule", "while_running"), message
 
 
 def within_tenant(tenant: Tenant) -> Iterator[Finding]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from enum import StrEnum
 
 MINUTES_A_DAY = 24 * 60
+#: A run begins so much after its slot at most, unless it waited for another one: Airflow may have
+#: been started anew meanwhile. What comes later is a slot of the past.
+LATE = timedelta(minutes=10)
 
 
 class Weekday(StrEnum):

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.exposure.stores import Database, compiled, together
-from profile_exchange.pipeline.runs import EXPIRED, REFUSED, RUNNING, SUCCEEDED
+from profile_exchange.pipeline.runs import EXPIRED, LEFT_OUT, REFUSED, RUNNING, SUCCEEDED
 from profile_exchange.store.tables import exposure_check, run
 
 
@@ -31,6 +31,7 @@ _STATES = {
     SUCCEEDED: RunState.FINISHED,
     REFUSED: RunState.STOPPED,
     EXPIRED: RunState.STOPPED,
+    LEFT_OUT: RunState.STOPPED,
 }
 
 

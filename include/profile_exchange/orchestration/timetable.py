@@ -8,7 +8,7 @@ the process that reads the files: in what Airflow keeps of the DAG it would make
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.timezone import coerce_datetime
@@ -17,14 +17,11 @@ from airflow.timetables.trigger import MultipleCronTriggerTimetable
 
 from profile_exchange.config import registry
 from profile_exchange.config.schedules import next_slots
-from profile_exchange.domain.schedule import Schedule
+from profile_exchange.domain.schedule import LATE, Schedule
 
 if TYPE_CHECKING:
     from airflow.timetables.base import DagRunInfo, TimeRestriction
 
-#: A run begins so much after its slot at most, unless one was going: Airflow may have been started
-#: anew meanwhile, or not have come round to it.
-LATE = timedelta(minutes=10)
 #: So many slots are told, in so many characters at most, which is what Airflow keeps.
 SLOTS_TOLD, LONGEST = 5, 1000
 #: When a file was written that is not at hand.

@@ -10,7 +10,7 @@ it has staged, alone. A run that starts takes that pen too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +37,12 @@ PREVIEWED = "previewed"
 #: A person said no at the gate, or nobody answered in time: nothing was written.
 REFUSED = "refused"
 EXPIRED = "expired"
+#: Nothing ran, because the slot came during another run, or long ago.
+LEFT_OUT = "left out"
+LOST = (
+    "Airflow ended this run, and none of its tasks said why: it was killed, or somebody marked it "
+    "or a task of it. Nothing is written twice by the next run."
+)
 _REFUSALS = {REFUSED: RunRefused, EXPIRED: RunExpired}
 
 
@@ -180,6 +186,30 @@ def record_failure(
             database.execute(never_opened)
         else:
             database.execute(failed)
+
+
+def record_left_out(
+    store_url: str, connection_id: str, run_id: str, why: str, now: datetime
+) -> None:
+    """Note that a scheduled run did nothing, and why."""
+    nothing = insert(tables.run).values(
+        connection=connection_id,
+        run_id=run_id,
+        state=LEFT_OUT,
+        started_at=now,
+        finished_at=now,
+        failure=why,
+    )
+    with store_errors(store_url), engine_for(store_url).begin() as database:
+        database.execute(nothing)
+
+
+def runs_at_work(store_url: str, connection_id: str) -> Sequence[str]:
+    """The runs of a connection that have not said yet how they ended."""
+    run = tables.run
+    query = select(run.c.run_id).where(run.c.connection == connection_id, run.c.state == RUNNING)
+    with store_errors(store_url), engine_for(store_url).connect() as database:
+        return database.execute(query.distinct()).scalars().all()
 
 
 def _staging_exists() -> ColumnElement[bool]:

@@ -84,11 +84,11 @@ def past_run(url: str, connection_id: str, run_id: str) -> PastRun | None:
     return _past_run(row) if row else None
 
 
-def was_running(url: str, connection_id: str, moment: datetime) -> bool:
-    """Whether a run that writes was going at a moment, or still is since before it."""
+def was_running(url: str, connection_id: str, moment: datetime, *, previews: bool = False) -> bool:
+    """Whether a run that writes, or a preview as well, was going at a moment, or is since then."""
     going = select(run.c.seq).where(
         run.c.connection == connection_id,
-        ~run.c.preview,
+        or_(~run.c.preview, literal(previews)),
         run.c.started_at <= moment,
         or_(run.c.finished_at.is_(None), run.c.finished_at > moment),
     )

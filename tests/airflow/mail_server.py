@@ -15,14 +15,23 @@ from profile_exchange.installation.ports import LOOPBACK, any_free_port
 
 
 class MailServer:
-    """Keeps mails; the next ``refusals`` it does not take."""
+    """Keeps mails; the next ``refusals`` it does not take, nor any to who is ``unknown`` to it."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
         self.refusals = 0
+        self.unknown: dict[str, str] = {}
         self.answer = "451 not now"
         self.port = any_free_port()
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if answer := self.unknown.get(address):
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         if self.refusals:

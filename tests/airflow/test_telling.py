@@ -8,6 +8,7 @@ import smtplib
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,19 +16,25 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.sdk import BaseNotifier
-from airflow.sdk.definitions.connection import Connection as StoredConnection
 
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.domain.connection import Connection
-from profile_exchange.domain.errors import ConfigurationError, ExchangeError, NotTold
+from profile_exchange.domain.errors import (
+    ConfigurationError,
+    ExchangeError,
+    NotTold,
+    StoreUnavailable,
+)
 from profile_exchange.domain.fates import Step
 from profile_exchange.domain.notifications import ConfiguredNotifier, Notifications, Occasion
 from profile_exchange.installation.ports import any_free_port
+from profile_exchange.notices.once import Telling, once
 from profile_exchange.notices.outcome import Ending, Outcome
 from profile_exchange.orchestration import dags, notify, telling
-from profile_exchange.orchestration.mail_server import missing_server, send
+from profile_exchange.orchestration.mail_server import missing_server
 from profile_exchange.orchestration.notifiers import use
+from profile_exchange.orchestration.post import post
 from tests.airflow.mail_server import MailServer, text_of
 
 if TYPE_CHECKING:
@@ -41,34 +48,35 @@ FAILED = Outcome(SAMPLE, "run-1", Ending.FAILED, NOW, NOW, failures=("gate: too 
 
 
 @pytest.fixture
-def post() -> Iterator[MailServer]:
-    with MailServer().running() as server:
-        yield server
+def server() -> Iterator[MailServer]:
+    with MailServer().running() as running:
+        yield running
 
 
 @pytest.fixture
-def stored(post: MailServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def stored(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The Airflow connection of the mail server, as the environment holds it; may be changed."""
     extra = {"disable_ssl": True, "disable_tls": True, "from_email": "exchange@example.com"}
-    made = {"conn_type": "smtp", "host": "127.0.0.1", "port": post.port, "extra": extra}
+    made = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(made))
     return made
 
 
-def mailed(lookup: Any = None) -> None:
+def mailed() -> None:
     def write(sender: str) -> Any:
         from profile_exchange.notices.mail import mail
 
         return mail(FAILED, "", sender=sender, to=TOLD.emails)
 
-    send(TOLD, write, lookup or StoredConnection.get)
+    with post(TOLD) as session:
+        session.send(OPERATOR, write)
 
 
 @pytest.mark.usefixtures("stored")
-def test_a_mail_goes_through_the_server_of_the_airflow_connection(post: MailServer) -> None:
+def test_a_mail_goes_through_the_server_of_the_airflow_connection(server: MailServer) -> None:
     mailed()
-    (message,) = post.mails
-    assert post.recipients == [[OPERATOR]]
+    (message,) = server.mails
+    assert server.recipients == [[OPERATOR]]
     assert message["From"] == "exchange@example.com"
     assert "gate: too many." in text_of(message)
 
@@ -78,9 +86,9 @@ def test_a_mail_goes_through_the_server_of_the_airflow_connection(post: MailServ
     ("answer", "kind"), [("451 not now", NotTold), ("554 spam of data@x", ConfigurationError)]
 )
 def test_a_server_that_refuses_is_asked_again_only_where_that_can_help(
-    post: MailServer, answer: str, kind: type[ExchangeError]
+    server: MailServer, answer: str, kind: type[ExchangeError]
 ) -> None:
-    post.refusals, post.answer = 1, answer
+    server.refusals, server.answer = 1, answer
     with pytest.raises(
         kind, match=f"smtp_default did not take the mail \\({answer[:3]}\\)"
     ) as told:
@@ -146,12 +154,37 @@ POSTCARD = f"{__name__}.Postcard"
 
 
 def used(path: str, **kwargs: Any) -> None:
-    use(ConfiguredNotifier(path, kwargs), {"run_id": "run-1"}, {"subject": "It failed"})
+    told = {"subject": "It failed"}
+    use(ConfiguredNotifier(path, kwargs), told, run_id="run-1", dag_id="taylor-times")
 
 
 def test_a_notifier_finds_what_happened_in_its_templates() -> None:
-    used(POSTCARD, text="{{ exchange.subject }} ({{ run_id }})")
-    assert Postcard.sent == ["It failed (run-1)"]
+    Postcard.sent.clear()
+    used(POSTCARD, text="{{ exchange.subject }} ({{ dag_id }}, {{ run_id }})")
+    assert Postcard.sent == ["It failed (taylor-times, run-1)"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ conn.taylor_times.password }}",
+        "{{ var.value.hush }}",
+        "{{ ti.get_template_context()['conn'].taylor_times.password }}",
+        "{{ dag.default_args }}",
+        "{{ exchange.__class__.__mro__ }}",
+        "{{ exchange.subject.__class__.__init__.__globals__ }}",
+    ],
+)
+def test_a_notifiers_templates_find_no_secret_of_airflow(
+    monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_TAYLOR_TIMES", "http://key:hush-hush@taylor-times.localhost")
+    monkeypatch.setenv("AIRFLOW_VAR_HUSH", "hush-hush")
+    Postcard.sent.clear()
+    with pytest.raises(NotTold) as error:
+        used(POSTCARD, text=template)
+    assert "hush" not in str(error.value)
+    assert Postcard.sent == []
 
 
 @pytest.mark.parametrize(
@@ -174,15 +207,48 @@ def test_a_notifier_that_cannot_be_used_says_so_in_one_sentence(
 
 
 def test_a_way_that_fails_keeps_no_other_from_telling(
-    store_url: str, stored: dict[str, Any], post: MailServer
+    store_url: str, stored: dict[str, Any], server: MailServer
 ) -> None:
     Postcard.sent.clear()
     ways = (ConfiguredNotifier("a.B"), ConfiguredNotifier(POSTCARD, {"text": "still told"}))
     notifications = Notifications(emails=(OPERATOR,), notifiers=ways)
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"a\.B cannot be imported"):
-            telling.tell(FAILED, notifications, {}, store_url)
-    assert (Postcard.sent, len(post.mails)) == (["still told"], 1)
+            telling.tell(FAILED, notifications, store_url)
+    assert (Postcard.sent, len(server.mails)) == (["still told"], 1)
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("answer", "kind"), [("450 later", NotTold), ("550 unknown", ConfigurationError)]
+)
+def test_an_address_that_a_server_does_not_take_is_told_and_keeps_no_other_from_its_mail(
+    store_url: str, server: MailServer, answer: str, kind: type[ExchangeError]
+) -> None:
+    notifications = Notifications(emails=("gone@example.com", OPERATOR))
+    server.unknown = {"gone@example.com": answer}
+    for _ in range(2):
+        with pytest.raises(kind, match=f"did not take the mail \\({answer[:3]}\\)"):
+            telling.tell(FAILED, notifications, store_url)
+    assert server.recipients == [[OPERATOR]]
+    server.unknown.clear()
+    assert telling.tell(FAILED, notifications, store_url) == 1
+    assert server.recipients == [[OPERATOR], ["gone@example.com"]]
+
+
+def test_a_server_that_is_away_is_asked_once_for_all_addresses(
+    stored: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def hang_up(*_: Any, **__: Any) -> Any:
+        asked.append(1)
+        raise smtplib.SMTPServerDisconnected
+
+    monkeypatch.setattr(smtplib, "SMTP", hang_up)
+    with pytest.raises(NotTold):
+        telling.tell(FAILED, Notifications(emails=(OPERATOR, "second@example.com")), None)
+    assert len(asked) == 1
 
 
 def notifying(connection: Connection = SAMPLE, **told: Any) -> Any:
@@ -249,27 +315,86 @@ def test_who_wants_failures_is_not_told_of_successes() -> None:
 def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sample's importing connection, which tells of every run, and a store that is away."""
     text = (PROJECT_ROOT / "include" / "connections" / "taylor-times.yaml").read_text()
-    told = f"notifications: {{emails: [{OPERATOR}], when: always}}\n"
+    ways = f"notifiers: [{{type: {POSTCARD}, kwargs: {{text: told}}}}], overdue_after: 2h"
+    told = f"notifications: {{emails: [{OPERATOR}], when: always, {ways}}}\n"
     (tmp_path / "taylor-times.yaml").write_text(told + text)
     monkeypatch.setenv("EXCHANGE_CONNECTIONS_DIR", str(tmp_path))
+    monkeypatch.setenv("EXCHANGE_SECRETS_DIR", str(tmp_path / "secrets"))
     nowhere = f"postgresql://nobody:hush-hush@127.0.0.1:{any_free_port()}/nowhere"
-    monkeypatch.setenv("EXCHANGE_SECRET_HARBOR_GOODS_STORE", nowhere)
+    monkeypatch.setenv(STORE, nowhere)
     settings.cache_clear()
+    Postcard.sent.clear()
+
+
+STORE = "EXCHANGE_SECRET_HARBOR_GOODS_STORE"
+FAILED_RUN = cast("Context", {"dag": SimpleNamespace(dag_id="taylor-times"), "run_id": "run-1"})
 
 
 @pytest.mark.usefixtures("stored", "configured")
-def test_that_the_ledger_is_lost_is_told_all_the_same(post: MailServer) -> None:
-    context = {"dag": SimpleNamespace(dag_id="taylor-times"), "run_id": "run-1"}
-    notify.tell_failure(cast("Context", context))
-    (message,) = post.mails
+def test_that_the_ledger_is_lost_is_told_all_the_same(server: MailServer) -> None:
+    notify.tell_failure(FAILED_RUN)
+    (message,) = server.mails
     assert message["Subject"] == "Taylor Times: the import failed"
     assert "The profile store at 127.0.0.1:" in text_of(message)
     assert "hush-hush" not in text_of(message)
 
 
 @pytest.mark.usefixtures("stored", "configured")
+def test_that_nobody_knows_where_the_ledger_is_is_told_too(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(STORE)
+    notify.tell_failure(FAILED_RUN)
+    (message,) = server.mails
+    assert STORE in text_of(message)
+
+
+@pytest.mark.usefixtures("stored", "configured")
+def test_that_the_ledger_is_not_what_it_should_be_is_told_too(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch, store_url: str
+) -> None:
+    monkeypatch.setenv(STORE, store_url.rpartition("/")[0] + "/postgres")
+    notify.tell_failure(FAILED_RUN)
+    assert len(server.mails) == 1
+
+
+@pytest.mark.usefixtures("stored", "configured")
+def test_a_ledger_that_goes_away_while_it_is_told_makes_no_way_tell_twice(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch, store_url: str
+) -> None:
+    @contextmanager
+    def kept_once(url: str, told: Telling, now: datetime) -> Iterator[bool]:
+        if not told.way.startswith(telling.MAIL):
+            raise StoreUnavailable("gone")
+        with once(url, told, now) as first:
+            yield first
+
+    monkeypatch.setenv(STORE, store_url)
+    monkeypatch.setattr(telling, "once", kept_once)
+    notify.tell_failure(FAILED_RUN)
+    assert (len(server.mails), Postcard.sent) == (1, ["told"])
+
+
+def late(state: str = "running") -> dict[str, Any]:
+    run = {"dag_id": "taylor-times", "dag_run_id": "run-1", "state": state, "start_date": None}
+    return {"dag_run": run}
+
+
+@pytest.mark.usefixtures("stored", "configured")
+@pytest.mark.parametrize("known", [True, False], ids=["away", "unknown"])
+def test_that_a_run_is_overdue_is_told_without_a_ledger(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    if not known:
+        monkeypatch.delenv(STORE)
+    asyncio.run(notify.tell_overdue(late()))
+    assert [mail["Subject"] for mail in server.mails] == [
+        "Taylor Times: the import is not over after 2 h"
+    ]
+
+
+@pytest.mark.usefixtures("stored", "configured")
 @pytest.mark.parametrize("state", ["success", "failed"])
-def test_a_run_that_is_over_is_not_overdue(post: MailServer, state: str) -> None:
-    dag_run = {"dag_id": "taylor-times", "dag_run_id": "run-1", "state": state, "start_date": None}
-    asyncio.run(notify.tell_overdue({"dag_run": dag_run}))
-    assert post.mails == []
+def test_a_run_that_is_over_is_not_overdue(server: MailServer, state: str) -> None:
+    asyncio.run(notify.tell_overdue(late(state)))
+    assert server.mails == []

@@ -1,14 +1,11 @@
-"""Handing a mail to the server that an Airflow connection names."""
+"""The mail server that an Airflow connection names, and what is wrong with it."""
 
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from email.message import EmailMessage
-from typing import Any
 
-from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk.exceptions import AirflowException
 
 from profile_exchange.domain.errors import ConfigurationError, NotTold
@@ -37,40 +34,19 @@ def missing_server(notifications: Notifications | None, lookup: Lookup) -> str |
     return None
 
 
-def send(
-    notifications: Notifications,
-    write: Callable[[str], EmailMessage],
-    lookup: Lookup = AirflowConnection.get,
-) -> None:
-    """Send the mail that ``write`` makes for a sender.
+def reach(notifications: Notifications) -> None:
+    """Open a session with the mail server, as for a mail, and send none.
 
     Raises `ConfigurationError` for what somebody has to change, and `NotTold` for what may pass.
-    Neither repeats what the server said: it may quote what it was sent.
     """
-    from airflow.providers.smtp.hooks.smtp import SmtpHook
+    from profile_exchange.orchestration.post import post
 
-    if missing := missing_server(notifications, lookup):
-        raise ConfigurationError(missing)
-    hook = SmtpHook(smtp_conn_id=notifications.smtp)
-    with _told(notifications.smtp), hook:
-        message = write(str(hook.from_email))
-        # The hook itself sends HTML alone; the session is what it is needed for.
-        session: Any = hook._smtp_client
-        session.send_message(message, to_addrs=list(notifications.emails))
-
-
-def reach(notifications: Notifications) -> None:
-    """Open a session with the mail server, as for a mail, and send none. Raises as `send` does."""
-    from airflow.providers.smtp.hooks.smtp import SmtpHook
-
-    hook = SmtpHook(smtp_conn_id=notifications.smtp)
-    with _told(notifications.smtp), hook:
-        session: Any = hook._smtp_client
-        session.noop()
+    with post(notifications) as session:
+        session.reach()
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def mail_errors(name: str) -> Iterator[None]:
     """Turn what a mail server does wrong into sentences of ours."""
     try:
         yield

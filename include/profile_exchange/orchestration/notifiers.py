@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 from airflow.sdk import BaseNotifier
 
@@ -11,15 +10,18 @@ from profile_exchange.domain.errors import ConfigurationError, NotTold
 from profile_exchange.domain.notifications import ConfiguredNotifier
 
 
-def use(configured: ConfiguredNotifier, context: Any, told: dict[str, str]) -> None:
+def use(configured: ConfiguredNotifier, told: dict[str, str], *, run_id: str, dag_id: str) -> None:
     """Let a notifier tell a run's outcome; its templates find ``told`` under ``exchange``.
+
+    They find the two ids and nothing else: a task's context leads to every connection and variable
+    of Airflow's, and whoever writes a connection's file need not know those.
 
     Raises `ConfigurationError` for what cannot be imported, or is no notifier, and `NotTold` when
     it fails. Neither repeats the arguments, which may hold more than ids.
     """
     notifier = _made(configured)
     try:
-        notifier({**context, "exchange": told})
+        notifier({"exchange": told, "run_id": run_id, "dag_id": dag_id})
     except Exception as error:
         raise NotTold(
             f"The notifier {configured.type} failed ({type(error).__name__}): check its arguments "

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.deadline import DeadlineAlert
 
     from profile_exchange.domain.notifications import Notifications
-    from profile_exchange.notices.outcome import SeenRun
+    from profile_exchange.notices.outcome import Outcome, SeenRun
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def notify(connection_id: str) -> int:
     if seen is None:
         log.info("The run was left out: there is nothing to tell.")
         return 0
-    return _tell(connection, seen, context)
+    return _tell(connection, seen)
 
 
 def tell_failure(context: Context) -> None:
@@ -86,20 +86,31 @@ def tell_failure(context: Context) -> None:
     Runs in the DAG processor, once. Where the ledger is away it tells what Airflow knows.
     """
     from profile_exchange.config import registry
-    from profile_exchange.domain.errors import StoreUnavailable
-    from profile_exchange.notices.outcome import SeenRun, unread_outcome
+    from profile_exchange.notices.outcome import SeenRun
     from profile_exchange.orchestration.telling import tell
 
     connection = registry.connection(context["dag"].dag_id)
+    if connection.notifications is None:
+        return
     # Where no task is to blame, Airflow tells the run's id and nothing else.
     seen = (_seen(context) if "ti" in context else None) or SeenRun(context["run_id"], None)
-    seen = replace(seen, failed=True)
+    outcome, url = _read_if_possible(connection, replace(seen, failed=True))
+    tell(outcome, connection.notifications, url, last_chance=True)
+
+
+def _read_if_possible(connection: Connection, seen: SeenRun) -> tuple[Outcome, str | None]:
+    """How a failed run came out, and where that is on record; without the ledger, what is wrong
+    with it, and None."""
+    from profile_exchange.domain.errors import ExchangeError
+    from profile_exchange.notices.outcome import read_outcome, unread_outcome
+    from profile_exchange.orchestration.resolving import store_url_of
+
+    now = datetime.now(UTC)
     try:
-        _tell(connection, seen, context)
-    except StoreUnavailable as error:
-        outcome = unread_outcome(connection, seen, datetime.now(UTC), failures=(str(error),))
-        if connection.notifications:
-            tell(outcome, connection.notifications, context, None)
+        url = store_url_of(connection)
+        return read_outcome(url, connection, seen, now), url
+    except ExchangeError as error:
+        return unread_outcome(connection, seen, now, failures=(str(error),)), None
 
 
 async def tell_overdue(context: dict[str, Any]) -> None:
@@ -112,6 +123,7 @@ async def tell_overdue(context: dict[str, Any]) -> None:
 
 def _tell_overdue(context: dict[str, Any]) -> None:
     from profile_exchange.config import registry
+    from profile_exchange.domain.errors import ExchangeError
     from profile_exchange.notices.outcome import SeenRun, overdue_outcome
     from profile_exchange.orchestration.resolving import store_url_of
     from profile_exchange.orchestration.telling import tell
@@ -124,10 +136,15 @@ def _tell_overdue(context: dict[str, Any]) -> None:
     began = dag_run["start_date"]
     seen = SeenRun(dag_run["dag_run_id"], datetime.fromisoformat(began) if began else None)
     outcome = overdue_outcome(connection, seen, datetime.now(UTC))
-    tell(outcome, notifications, context, store_url_of(connection))
+    try:
+        url = store_url_of(connection)
+    except ExchangeError as error:
+        log.warning("%s", error)
+        url = None
+    tell(outcome, notifications, url, last_chance=True)
 
 
-def _tell(connection: Connection, seen: SeenRun, context: Any) -> int:
+def _tell(connection: Connection, seen: SeenRun) -> int:
     from profile_exchange.notices.outcome import read_outcome
     from profile_exchange.orchestration.resolving import store_url_of
     from profile_exchange.orchestration.telling import tell
@@ -137,7 +154,7 @@ def _tell(connection: Connection, seen: SeenRun, context: Any) -> int:
         return 0
     url = store_url_of(connection)
     outcome = read_outcome(url, connection, seen, datetime.now(UTC))
-    return tell(outcome, notifications, context, url)
+    return tell(outcome, notifications, url)
 
 
 def _seen(context: Any) -> SeenRun | None:

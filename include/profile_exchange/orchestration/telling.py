@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from functools import partial
-from typing import Any
 
 from airflow.configuration import conf
 
@@ -25,26 +25,48 @@ Way = tuple[str, Callable[[], None]]
 
 
 def tell(
-    outcome: Outcome, notifications: Notifications, context: Any, store_url: str | None
+    outcome: Outcome,
+    notifications: Notifications,
+    store_url: str | None,
+    *,
+    last_chance: bool = False,
 ) -> int:
     """Tell an outcome by each way by which it was not told yet. Returns by how many.
 
     A way that fails keeps no other from being tried; the first failure that may pass is raised
-    in the end, or else the first. Without a store nothing is on record, and all is told.
+    in the end, or else the first. Without a store nothing is on record, and all is told; with
+    a ``last_chance``, after which nobody tries again, also what cannot be put on record.
     """
     told, failures = 0, []
-    for name, act in _ways(outcome, notifications, context):
-        try:
-            with _once(outcome, name, store_url) as first:
-                if first:
-                    act()
-                    told += 1
-        except ExchangeError as error:
-            log.warning("%s", error)
-            failures.append(error)
+    with closing(_ways(outcome, notifications)) as ways:
+        for name, act in ways:
+            try:
+                told += _tell_once(outcome, name, act, store_url, last_chance=last_chance)
+            except ExchangeError as error:
+                log.warning("%s", error)
+                failures.append(error)
     if failures:
         raise next((e for e in failures if isinstance(e, TransientError)), failures[0])
     return told
+
+
+def _tell_once(
+    outcome: Outcome, name: str, act: Callable[[], None], url: str | None, *, last_chance: bool
+) -> bool:
+    """Tell by one way, unless that is on record. Returns whether it was told."""
+    tried = False
+    try:
+        with _once(outcome, name, url) as first:
+            if first:
+                tried = True
+                act()
+            return first
+    except ExchangeError as error:
+        if tried or not last_chance:
+            raise
+        log.warning("Told without a record: %s", error)
+    act()
+    return True
 
 
 def _once(outcome: Outcome, way: str, store_url: str | None) -> AbstractContextManager[bool]:
@@ -55,26 +77,30 @@ def _once(outcome: Outcome, way: str, store_url: str | None) -> AbstractContextM
     return once(store_url, telling, datetime.now(UTC))
 
 
-def _ways(outcome: Outcome, notifications: Notifications, context: Any) -> Iterator[Way]:
-    """Each way's name on record, and what to do."""
+def _ways(outcome: Outcome, notifications: Notifications) -> Generator[Way, None, None]:
+    """Each way's name on record, and what to do. A mail to each address is a way of its own: a
+    server that does not take one of them takes the others."""
     airflow_url = conf.get("api", "base_url", fallback="") or ""
-    if notifications.emails:
-        yield MAIL, partial(_send, outcome, notifications, airflow_url)
+    yield from _mails(outcome, notifications, airflow_url)
     for number, configured in enumerate(notifications.notifiers):
-        name = f"{number} {configured.type}"
-        yield name, partial(_use, configured, outcome, context, airflow_url)
+        yield f"{number} {configured.type}", partial(_use, configured, outcome, airflow_url)
 
 
-def _send(outcome: Outcome, notifications: Notifications, airflow_url: str) -> None:
-    from profile_exchange.orchestration.mail_server import send
+def _mails(outcome: Outcome, notifications: Notifications, airflow_url: str) -> Iterator[Way]:
+    if not notifications.emails:
+        return
+    # Airflow's provider for mails is imported where mails are sent, and nowhere else.
+    from profile_exchange.orchestration.post import post
 
-    send(
-        notifications,
-        lambda sender: mail(outcome, airflow_url, sender=sender, to=notifications.emails),
-    )
+    def write(sender: str) -> EmailMessage:
+        return mail(outcome, airflow_url, sender=sender, to=notifications.emails)
+
+    with post(notifications) as session:
+        for number, address in enumerate(notifications.emails):
+            yield f"{MAIL} {number}", partial(session.send, address, write)
 
 
-def _use(configured: ConfiguredNotifier, outcome: Outcome, context: Any, airflow_url: str) -> None:
+def _use(configured: ConfiguredNotifier, outcome: Outcome, airflow_url: str) -> None:
     from profile_exchange.orchestration.notifiers import use
 
     (link, *_) = [*links(outcome, airflow_url), None]
@@ -85,4 +111,4 @@ def _use(configured: ConfiguredNotifier, outcome: Outcome, context: Any, airflow
         "ending": outcome.ending.value,
         "link": link.address if link else "",
     }
-    use(configured, context, told)
+    use(configured, told, run_id=outcome.run_id, dag_id=outcome.connection.id)

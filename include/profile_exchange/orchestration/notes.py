@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: A task of each DAG of ours: of an import, and of an exposure.
 REPORTS = ("report", "check_grant")
+#: So many characters Airflow keeps; more would fail what the scheduler is doing.
+LONGEST = 1000
 #: Under this key a task leaves the sentence for its run's note.
 SENTENCE = "sentence"
 
@@ -32,7 +34,15 @@ def tell_note(context: Context, sentence: str) -> None:
 def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 - Airflow's signature
     """Put the sentence of the run's report into its note."""
     if sentence := _sentence(dag_run):
-        dag_run.note = sentence
+        dag_run.note = _with(sentence, dag_run.dag_run_note)
+
+
+def _with(sentence: str, note: Any) -> str:
+    """The sentence, behind what a person has noted; a note without an author is of an attempt before."""
+    written = note.content if note and note.user_id else ""
+    if sentence in (written or ""):
+        return str(written)
+    return f"{written}\n\n{sentence}".strip()[:LONGEST]
 
 
 def _sentence(dag_run: Any) -> str | None:

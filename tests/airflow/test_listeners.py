@@ -1,4 +1,4 @@
-"""A run that a person marks in Airflow, by Airflow's own objects on a database in memory."""
+"""What our listeners do when a run ends, by Airflow's own objects on a database in memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airflow.models import import_all_models
 from airflow.models.base import Base
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.xcom import XComModel
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.serialized_objects import DagSerialization, LazyDeserializedDAG
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
@@ -23,7 +24,7 @@ from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.fates import Step
 from profile_exchange.domain.notifications import Notifications
-from profile_exchange.orchestration import dags, marking, notify
+from profile_exchange.orchestration import dags, marking, notes, notify
 
 SAMPLE = registry.connection("taylor-times", PROJECT_ROOT / "include" / "connections")
 NOW = datetime(2026, 5, 1, 6, tzinfo=UTC)
@@ -143,3 +144,50 @@ def test_what_is_marked_when_all_is_reported_has_succeeded(session: Session) -> 
     marked = Marked(session, {**dict.fromkeys(Step, "success"), notify.NOTIFY: "up_for_retry"})
     marked.mark_as_failed()
     assert marked.state_in_the_end("failed") == "success"
+
+
+SENTENCE = "Received 4,390 profiles."
+
+
+def reported(session: Session, sentence: str = SENTENCE) -> Marked:
+    """A run whose report has left a sentence, as it succeeds."""
+    done = Marked(session, dict.fromkeys(Step, "success"))
+    XComModel.set(
+        key=notes.SENTENCE,
+        value=sentence,
+        dag_id=done.run.dag_id,
+        task_id=Step.REPORT,
+        run_id=done.run.run_id,
+        session=session,
+    )
+    return done
+
+
+def noted(done: Marked) -> str:
+    notes.on_dag_run_success(done.run, "success")
+    done.session.flush()
+    return str(done.run.note)
+
+
+def test_a_run_that_succeeds_is_noted_with_the_sentence_of_its_report(session: Session) -> None:
+    done = reported(session)
+    assert noted(done) == SENTENCE
+    assert noted(done) == SENTENCE
+
+
+def test_what_a_person_has_noted_stays_before_the_sentence(session: Session) -> None:
+    done = reported(session)
+    done.run.note = ("Watched by Ada.", "ada")
+    assert noted(done) == f"Watched by Ada.\n\n{SENTENCE}"
+    assert noted(done) == f"Watched by Ada.\n\n{SENTENCE}"
+    assert done.run.dag_run_note.user_id == "ada"
+
+
+def test_the_sentence_of_another_attempt_takes_the_place_of_the_first(session: Session) -> None:
+    done = reported(session)
+    done.run.note = "Received 3 profiles."
+    assert noted(done) == SENTENCE
+
+
+def test_a_note_fits_where_airflow_keeps_it(session: Session) -> None:
+    assert len(noted(reported(session, "May leave: " + "subscribers 4,102, " * 100))) == 1000

@@ -270,7 +270,7 @@ def test_a_run_that_somebody_marks_as_failed_has_failed_and_is_told(
     assert (state.state, state_of(state, "notify")) == ("failed", "success")
     (message,) = post.about(run_id)
     assert message["Subject"] == "Magpie <b>& Sons</b>: the import failed"
-    assert "somebody marked it or the run as failed" in text_of(message)
+    assert "ended without saying why: it was killed, somebody marked it" in text_of(message)
 
 
 def profile(number: int, sports: str) -> bytes:

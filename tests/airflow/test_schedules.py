@@ -163,6 +163,19 @@ def test_a_slot_during_a_run_waits_otherwise(slot: Told, store_url: str, waited:
     slots.skip_if_missed(scheduled(**WAITING))
 
 
+@pytest.mark.parametrize(
+    ("begun", "ended"),
+    [(SLOT - HOUR, SLOT - MINUTE), (SLOT + MINUTE, SLOT + 2 * HOUR)],
+    ids=["still sending mails", "the next in the queue"],
+)
+def test_a_slot_between_what_is_on_record_of_runs_waits_too(
+    slot: Told, store_url: str, begun: datetime, ended: datetime
+) -> None:
+    ran(store_url, begun, ended)
+    slot.start_date = SLOT + 2 * HOUR
+    slots.skip_if_missed(scheduled(**WAITING))
+
+
 def test_a_slot_during_a_preview_waits_whatever_is_asked_for(slot: Told, store_url: str) -> None:
     ran(store_url, SLOT - HOUR, SLOT + HOUR, preview=True)
     slot.start_date = SLOT + HOUR

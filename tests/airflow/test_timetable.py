@@ -180,8 +180,8 @@ def test_the_next_five_slots_are_told_and_make_no_other_version(scheduled: Sched
         told.append(scheduled.timetable.description)
         kept.add(SerializedDagModel.hash(kept_of(scheduled)))
     assert told[0] == (
-        "every day at 06:00 (Europe/Amsterdam). Next: Wed 06 May 06:00, Thu 07 May 06:00, "
-        "Fri 08 May 06:00, Sat 09 May 06:00, Sun 10 May 06:00."
+        "every day at 06:00 (Europe/Amsterdam). Next: Wed 2026-05-06 06:00, Thu 2026-05-07 06:00, "
+        "Fri 2026-05-08 06:00, Sat 2026-05-09 06:00, Sun 2026-05-10 06:00."
     )
     assert told[1] != told[0]
     assert len(kept) == 1
@@ -203,6 +203,6 @@ def test_what_is_told_fits_where_airflow_keeps_it(scheduled: Scheduled) -> None:
     told = scheduled.timetable.description
     assert len(told) <= 1000
     assert told.endswith(
-        "Next: Fri 01 May 05:15, Fri 01 May 05:30, Fri 01 May 05:45, "
-        "Fri 01 May 06:00, Fri 01 May 06:15."
+        "Next: Fri 2026-05-01 05:15, Fri 2026-05-01 05:30, Fri 2026-05-01 05:45, "
+        "Fri 2026-05-01 06:00, Fri 2026-05-01 06:15."
     )

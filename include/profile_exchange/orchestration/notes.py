@@ -38,7 +38,7 @@ def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 - Airflo
 
 
 def _with(sentence: str, note: Any) -> str:
-    """The sentence, behind what a person has noted; a note without an author is of an attempt before."""
+    """The sentence, behind what a person has noted; one without an author is ours, of before."""
     written = note.content if note and note.user_id else ""
     if sentence in (written or ""):
         return str(written)

@@ -53,8 +53,9 @@ class Post:
 
     def close(self) -> None:
         """End the session, if there is one."""
-        if self._hook._smtp_client:
-            self._hook.__exit__(None, None, None)
+        client: Any = self._hook._smtp_client
+        if client:
+            client.close()
 
     def _session(self) -> Any:
         if self._away:

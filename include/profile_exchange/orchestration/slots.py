@@ -55,7 +55,8 @@ def _why_left_out(url: str, connection: Connection, dag_run: Any, ti: Any) -> st
             f"{told} came while another run of {name} was going: left out, as while_running: skip "
             "asks."
         )
-    if late and not was_running(url, name, slot, previews=True):
+    # For Airflow a run lasts longer than on record: mails go out, the next one is in the queue.
+    if late and not was_running(url, name, slot, about=LATE, previews=True):
         return (
             f"{told} had passed when {name} was switched on, or Airflow started: left out. "
             "Trigger a run if it is wanted all the same, or clear this one."

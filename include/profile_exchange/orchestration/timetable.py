@@ -36,13 +36,13 @@ class ScheduleTimetable(MultipleCronTriggerTimetable):
         super().__init__(*schedule.crons, timezone=schedule.timezone)
 
     @property
-    def description(self) -> str:  # type: ignore[override]
+    def description(self) -> str:
         """The schedule in words, and its next slots.
 
         Airflow shows it beside the DAG, asks for it at every parse, and keeps no version of it.
         """
         following = next_slots(self.schedule, _now(), SLOTS_TOLD)
-        slots = ", ".join(f"{slot:%a %d %b %H:%M}" for slot in following)
+        slots = ", ".join(f"{slot:%a %Y-%m-%d %H:%M}" for slot in following)
         told = f". Next: {slots}."
         words = str(self.schedule)
         room = LONGEST - len(told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
@@ -84,13 +84,20 @@ def past_run(url: str, connection_id: str, run_id: str) -> PastRun | None:
     return _past_run(row) if row else None
 
 
-def was_running(url: str, connection_id: str, moment: datetime, *, previews: bool = False) -> bool:
-    """Whether a run that writes, or a preview as well, was going at a moment, or is since then."""
+def was_running(
+    url: str,
+    connection_id: str,
+    moment: datetime,
+    *,
+    about: timedelta = timedelta(0),
+    previews: bool = False,
+) -> bool:
+    """Whether a run that writes, or a preview as well, was going at about a moment, or is since."""
     going = select(run.c.seq).where(
         run.c.connection == connection_id,
         or_(~run.c.preview, literal(previews)),
-        run.c.started_at <= moment,
-        or_(run.c.finished_at.is_(None), run.c.finished_at > moment),
+        run.c.started_at <= moment + about,
+        or_(run.c.finished_at.is_(None), run.c.finished_at > moment - about),
     )
     with store_errors(url), engine_for(url).connect() as database:
         return bool(database.execute(select(going.exists())).scalar_one())

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from profile_exchange.config import registry
+from profile_exchange.config.file_readings import FileReadings
 from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.config.yaml_source import YamlDocument, read_yaml
 from profile_exchange.domain.errors import ConfigurationError
 from tests.unit.configuring import EXPOSING, IMPORTING, TENANT, Folders
 
@@ -18,6 +20,35 @@ def test_the_sample_files_are_sound() -> None:
     found = registry.read_all(include / "connections", include / "tenants").check()
     assert sorted(found.connections) == ["harbor-goods", "taylor-times"]
     assert sorted(found.tenants) == ["harbor-goods", "taylor-times"]
+
+
+def test_of_two_looks_the_second_reads_only_files_that_changed(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_into: list[str] = []
+
+    def read(path: Path) -> YamlDocument:
+        looked_into.append(path.name)
+        return read_yaml(path)
+
+    monkeypatch.setattr(registry, "read_yaml", read)
+    readings = FileReadings()
+    files = [folders.connection(IMPORTING), folders.connection("title: [", "broken.yaml")]
+    for expected in (["broken.yaml", "harbor-goods.yaml", "taylor-times.yaml"], []):
+        looked_into.clear()
+        found = registry.read_all(folders.connections, folders.tenants, readings)
+        assert sorted(looked_into) == expected
+        assert list(found.connections) == ["taylor-times"]
+        assert [Path(problem.file).name for problem in found.problems] == ["broken.yaml"]
+        assert list(found.files.values()) == [str(files[1]), str(files[0])]
+    files[1].write_text(EXPOSING.replace("harbor-goods", "nobody"))
+    found = registry.read_all(folders.connections, folders.tenants, readings)
+    assert looked_into == ["broken.yaml"]
+    assert list(found.connections) == ["broken", "taylor-times"]
+    files[1].unlink()
+    found = registry.read_all(folders.connections, folders.tenants, readings)
+    assert list(found.connections) == ["taylor-times"]
+    assert found.problems == ()
 
 
 def test_a_broken_file_hides_neither_the_others_nor_itself(folders: Folders) -> None:

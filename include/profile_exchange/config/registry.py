@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from profile_exchange.config import rules
 from profile_exchange.config.connection_spec import ConnectionSpec
+from profile_exchange.config.file_readings import FileReadings
 from profile_exchange.config.forms import SLUG
 from profile_exchange.config.messages import nearest
 from profile_exchange.config.remote_rules import against_remote_tenant
@@ -41,11 +42,15 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True)
 class Configuration:
-    """All that is configured, by id, and every problem in the files, in their order."""
+    """All that is configured, by id, and every problem in the files, in their order.
+
+    ``files`` are those of all connections, sound or not, by id and as problems name them.
+    """
 
     connections: dict[str, Connection] = field(default_factory=dict)
     tenants: dict[str, Tenant] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def accepting_tenants(self) -> frozenset[str]:
@@ -132,14 +137,23 @@ def tenant(tenant_id: str, folder: Path | None = None) -> Tenant:
     return read_tenant(_file(folder or settings().tenants_dir, tenant_id, "tenant"))
 
 
-def read_all(connections_dir: Path | None = None, tenants_dir: Path | None = None) -> Configuration:
+def read_all(
+    connections_dir: Path | None = None,
+    tenants_dir: Path | None = None,
+    readings: FileReadings | None = None,
+) -> Configuration:
     """Every connection and tenant, with the problems of each file and between files.
 
     A connection with a problem between files, such as a tenant that does not exist, is still
-    among the connections: its own file is sound.
+    among the connections: its own file is sound. With ``readings`` only files that are not what
+    they were then are read.
     """
-    tenants = _read_folder(tenants_dir or settings().tenants_dir, _tenant_entry)
-    connections = _read_folder(connections_dir or settings().connections_dir, _connection_entry)
+    kept, told = readings or FileReadings(), settings()
+    tenants = _read_folder(tenants_dir or told.tenants_dir, kept.remembering(_tenant_entry))
+    connections = _read_folder(
+        connections_dir or told.connections_dir, kept.remembering(_connection_entry)
+    )
+    kept.forget_all_but({*tenants.paths.values(), *connections.paths.values()})
     problems = {*tenants.problems, *connections.problems, *_shared(tenants.entries.values())}
     for entry in connections.entries.values():
         problems.update(entry.document.problems(_between_files(entry.found, tenants)))
@@ -147,6 +161,7 @@ def read_all(connections_dir: Path | None = None, tenants_dir: Path | None = Non
         connections=connections.sound,
         tenants=tenants.sound,
         problems=tuple(sorted(problems)),
+        files={key: shown(path) for key, path in connections.paths.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""The configuration as the pages see it: read again when a file has changed, and not before."""
+"""The configuration as the pages see it: only a file that has changed is read again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from profile_exchange.config import registry
+from profile_exchange.config.file_readings import FileReadings, Version, version_of
 from profile_exchange.config.registry import Configuration
 from profile_exchange.config.settings import find_secret, settings
 from profile_exchange.domain.errors import ConfigurationError
@@ -15,8 +16,10 @@ from profile_exchange.store.database import bounded
 #: How long a person waits for one statement at most.
 STATEMENT_SECONDS = 5.0
 
-#: A file as it was: its path, and what changes when it is written.
-Stamp = tuple[str, int, int, int]
+#: A file, and which version of it.
+Stamp = tuple[Path, Version]
+
+_readings = FileReadings()
 
 
 def configuration() -> Configuration:
@@ -29,7 +32,7 @@ def configuration() -> Configuration:
 
 @lru_cache(maxsize=1)
 def _read(folders: tuple[Path, Path], _: tuple[Stamp, ...]) -> Configuration:
-    return registry.read_all(*folders)
+    return registry.read_all(*folders, _readings)
 
 
 def _stamps(folder: Path) -> Iterator[Stamp]:
@@ -38,11 +41,8 @@ def _stamps(folder: Path) -> Iterator[Stamp]:
     except ConfigurationError:
         return
     for path in paths:
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            continue
-        yield str(path), found.st_mtime_ns, found.st_size, found.st_ino
+        if version := version_of(path):
+            yield path, version
 
 
 def store_url(tenant_id: str, read: Configuration | None = None) -> str | None:

@@ -21,6 +21,7 @@ from profile_exchange.store.tables import (
     run,
     run_property,
 )
+from profile_exchange.tenants.postgres.credentials import issue
 from profile_exchange.tenants.postgres.last_checks import note_let_in
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -139,7 +140,8 @@ def held(seq: int, number: int) -> dict[str, Any]:
 
 
 def checked(url: str) -> None:
-    """An exposing connection whose grant was checked a few times."""
+    """An exposing connection whose grant was checked a few times, and whose partner has a key."""
+    issue(url, "harbor-goods", now=NOON)
     rows = [
         {
             "connection": "harbor-goods",

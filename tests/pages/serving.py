@@ -39,14 +39,20 @@ class Serving:
         token: str = get_auth_manager().generate_jwt(user)
         return token
 
-    def browser(self, role: str | None = None, path: str = PREFIX) -> TestClient:
-        """A browser that asks for our pages, logged in as somebody of a role, or not at all."""
+    def browser(
+        self, role: str | None = None, path: str = PREFIX, *, raises: bool = True
+    ) -> TestClient:
+        """A browser that asks for our pages, logged in as somebody of a role, or not at all.
+
+        An error that nobody expected is raised here, unless its page is wanted.
+        """
         return TestClient(
             self.app,
             base_url=f"{ADDRESS}{path}",
             cookies={"_token": self.token(role)} if role else {},
             headers={"Origin": ADDRESS},
             follow_redirects=False,
+            raise_server_exceptions=raises,
         )
 
     @contextmanager

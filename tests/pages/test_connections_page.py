@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,24 @@ def test_mistakes_in_files_are_told_to_those_who_may_mend_them(
 ) -> None:
     (folder / "connections" / "broken.yaml").write_text("title: [")
     assert "broken.yaml" not in listing(server)
-    assert "broken.yaml" in listing(server, role="op")
+    page = listing(server, role="op")
+    assert "broken.yaml" in page
+    assert 'href="/profile-exchange/connections/broken/edit" aria-label="Edit broken"' in page
+
+
+@pytest.mark.parametrize("role", ["viewer", "op"])
+def test_connections_without_a_sound_file_are_listed_with_their_history(
+    server: Serving, stores: dict[str, str], folder: Path, role: str
+) -> None:
+    full_past(stores["harbor-goods"])
+    checked(stores["taylor-times"])
+    assert "Without a sound file" not in listing(server, role=role)
+    (folder / "connections" / "taylor-times.yaml").unlink()
+    (folder / "connections" / "harbor-goods.yaml").write_text("title: [")
+    page = listing(server, role=role)
+    assert 'taylor-times">taylor-times</a> <span class="muted">its file is gone<' in page
+    assert 'harbor-goods">harbor-goods</a> <span class="warning">its file has mistakes<' in page
+    assert "Without a sound file" not in listing(server, "?favorite=true", role)
 
 
 @pytest.mark.usefixtures("stores")
@@ -80,6 +97,30 @@ def test_a_store_that_is_away_says_so_and_hides_no_connection(
     assert "2 of 2 connections" in page
     assert "127.0.0.1:1/none does not answer" in page
     assert "secret@" not in page
+
+
+@pytest.mark.usefixtures("stores")
+def test_what_a_partner_may_do_is_told_apart_from_what_runs(server: Serving, folder: Path) -> None:
+    told = 'the partner may read: <span class="switch {}">{}</span>'
+    assert told.format("on", "yes") in listing(server)
+    file = folder / "connections" / "harbor-goods.yaml"
+    file.write_text(f"enabled: false\n{file.read_text()}")
+    assert told.format("off", "no") in listing(server)
+
+
+@pytest.mark.usefixtures("stores")
+def test_a_slot_that_came_while_a_run_is_going_waits_for_its_end(server: Serving) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    server.learn()
+    with create_session() as session:
+        known = session.get_one(DagModel, "taylor-times")
+        known.is_paused = False
+        known.next_dagrun_create_after = NOW - timedelta(minutes=5)
+    assert "<td>now</td>" in listing(server)
+    assert server.browser("op").post("/connections/taylor-times/run").status_code == 303
+    assert "<td>when this run has ended</td>" in listing(server)
 
 
 HOSTILE = "<script>alert(1)</script>'\"{{ 7 * 7 }}"

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import delete, text
 
 from profile_exchange.config.registry import read_connection
 from profile_exchange.config.settings import settings
+from profile_exchange.orchestration.pages import configured
 from profile_exchange.orchestration.pages.filling_in import STEPS
+from profile_exchange.store.database import engine_for
+from profile_exchange.tenants.rest.credentials import CONNECTION_TYPE
 from tests.pages.serving import Serving
 
 EXPOSING = {
@@ -184,6 +188,139 @@ def test_an_edit_of_a_file_that_changed_meanwhile_is_refused(
     assert path.read_text().startswith("# mine\n")
 
 
+def test_what_was_filled_in_meanwhile_can_be_seen_and_downloaded(
+    server: Serving, writing: Path
+) -> None:
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    (writing / "harbor-goods.yaml").write_text("title: somebody else's\n")
+    page = unescape(walk.send("tenants", "step:review", **{**EXPOSING["tenants"], "title": "Mine"}))
+    assert "The file of harbor-goods has changed since you began" in page
+    assert "title: Mine" in page.split('aria-label="The file"', 1)[1]
+    text = walk.send("review", "download")
+    assert walk.answer.status_code == 200
+    assert "title: Mine" in text
+    assert "somebody else" not in text
+
+
+@pytest.mark.parametrize("name", ["日本", "é", "a\nb", "../up"])
+@pytest.mark.usefixtures("folder")
+def test_a_download_has_a_name_that_every_system_takes(server: Serving, name: str) -> None:
+    walk = Walk(server.browser("op"), "/new")
+    walk.send("tenants", "download", **{**EXPOSING["tenants"], "id": name})
+    assert walk.answer.status_code == 200
+    named = walk.answer.headers["content-disposition"]
+    assert named == 'attachment; filename="connection.yaml"'
+
+
+#: What somebody writes into the schedule of a connection that has none.
+STRAY = {
+    "schedule.times_per_day": ("", "2"),
+    "schedule.start": ("cron", "06:30"),
+    "schedule.time": ("times_per_day", "06:30"),
+    "schedule.days_of_week": ("", ["TUE", "FRI"]),
+    "schedule.day_of_month": ("days_of_week", "last"),
+    "schedule.cron": ("", "0 6 * * *"),
+    "schedule.which": ("", "last"),
+}
+
+
+@pytest.mark.parametrize("field", STRAY)
+def test_a_field_of_another_kind_of_schedule_is_not_lost_unseen(
+    server: Serving, writing: Path, field: str
+) -> None:
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    kind, told = STRAY[field]
+    untouched = {"schedule.which": "first", "schedule.weekday": "MON", "schedule_kind": kind}
+    page = walk.send("schedule", "step:schedule", **{**untouched, field: told})
+    name = field.replace("which", "weekday_of_month")
+    assert told_in(page)[name].startswith("this is filled in, and goes with '")
+    if isinstance(told, str) and field != "schedule.which":
+        assert f'name="{field}" value="{told}"' in page
+    assert "Mend this first" in walk.send("review", "save")
+    page = walk.send("schedule", "step:schedule", **untouched)
+    assert name not in told_in(page)
+
+
+def test_another_kind_of_schedule_can_be_chosen(server: Serving, writing: Path) -> None:
+    path = writing / "harbor-goods.yaml"
+    path.write_text(path.read_text() + "schedule: {days_of_week: [tuesday], time: '06:30'}\n")
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    fields = {
+        "schedule_kind": "cron",
+        "schedule.cron": "0 6 * * *",
+        "schedule.days_of_week": ["TUE"],
+        "schedule.time": "06:30",
+        "schedule.which": "first",
+        "schedule.weekday": "MON",
+    }
+    assert told_in(walk.send("schedule", "step:schedule", **fields)) == {}
+    walk.send("review", "save")
+    assert walk.answer.status_code == 303, walk.answer.text
+    found = read_connection(path).schedule
+    assert found is not None
+    assert found.crons == ("0 6 * * *",)
+
+
+def test_a_connection_is_switched_off_in_its_file(server: Serving, writing: Path) -> None:
+    path = writing / "harbor-goods.yaml"
+    before = path.read_text()
+    for word in ("false", "true"):
+        walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+        fields = {**EXPOSING["tenants"], "enabled": word}
+        walk.send("tenants", "step:review", **fields)
+        walk.send("review", "save")
+        assert walk.answer.status_code == 303
+        assert read_connection(path).enabled is (word == "true")
+    assert "enabled: true" in path.read_text()
+    assert "enabled" not in before
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_time_zone_is_chosen_from_those_that_there_are(server: Serving) -> None:
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    page = walk.send("review", "step:schedule")
+    assert '<option value="Europe/Amsterdam"></option>' in page
+    assert 'list="zones"' in page
+
+
+@pytest.mark.usefixtures("folder")
+def test_credentials_are_chosen_from_those_of_other_tenants(server: Serving) -> None:
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+
+    kept = {"of_a_tenant": CONNECTION_TYPE, "of_a_printer": "http"}
+    with create_session() as session:
+        session.add_all(Connection(*each) for each in kept.items())
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    page = walk.send("review", "step:credentials")
+    with create_session() as session:
+        session.execute(delete(Connection).where(Connection.conn_id.in_(kept)))
+    assert '<option value="of_a_tenant"></option>' in page
+    assert "of_a_printer" not in page
+
+
+@pytest.mark.usefixtures("folder")
+def test_why_the_other_tenant_says_nothing_stands_on_top(server: Serving) -> None:
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    page = walk.send("review", "step:segments")
+    refusal = page.index("There is no Airflow connection taylor_times")
+    assert refusal < page.index("Segments to import")
+
+
+def test_collisions_are_looked_for_where_they_are_told(
+    server: Serving, stores: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configured, "STATEMENT_SECONDS", 0.3)
+    walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
+    with engine_for(stores["harbor-goods"]).begin() as database:
+        database.execute(text("lock table exchange.adopted_property in access exclusive mode"))
+        for step in ("tenants", "segments", "review"):
+            assert "could not be told" not in walk.send("review", f"step:{step}")
+        page = walk.send("review", "step:mappings")
+    assert "Whether our properties hold values that this connection did not write could" in page
+    assert "could not be told" not in walk.send("review", "step:mappings")
+
+
 @pytest.mark.parametrize("role", ["viewer", "user"])
 @pytest.mark.usefixtures("folder")
 def test_editing_is_a_right_of_its_own(server: Serving, role: str) -> None:
@@ -193,7 +330,9 @@ def test_editing_is_a_right_of_its_own(server: Serving, role: str) -> None:
     assert browser.post("/draft", data={}).status_code == 403
 
 
-@pytest.mark.parametrize("draft", ["[", "[]", '{"id": 1}', '{"data": []}', '{"else": 1}'])
+@pytest.mark.parametrize(
+    "draft", ["[", "[]", '{"id": 1}', '{"data": []}', '{"else": 1}', '{"left": 1}']
+)
 @pytest.mark.usefixtures("folder")
 def test_a_draft_that_is_none_is_refused(server: Serving, draft: str) -> None:
     assert server.browser("op").post("/draft", data={"draft": draft}).status_code == 400

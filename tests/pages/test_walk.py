@@ -148,10 +148,10 @@ def test_an_administrator_switches_a_connection_off_and_on(
     expect(shown.get_by_role("link", name="Harbor Goods")).to_be_visible()
     picture(page, "administrator")
     shown.get_by_role("link", name="Harbor Goods").click()
-    shown.get_by_role("button", name="Switch off").click()
-    expect(shown.get_by_text("The connection is switched off")).to_be_visible()
-    shown.get_by_role("button", name="Switch on").click()
-    expect(shown.get_by_text("The connection is switched on")).to_be_visible()
+    shown.get_by_role("button", name="Switch runs off").click()
+    expect(shown.get_by_text("Runs are switched off")).to_be_visible()
+    shown.get_by_role("button", name="Switch runs on").click()
+    expect(shown.get_by_text("Runs are switched on")).to_be_visible()
     page.context.close()
 
 
@@ -194,8 +194,8 @@ def test_a_person_makes_a_connection_runs_it_and_changes_it(
         shown.get_by_text("Airflow has not read its file yet. It will by itself")
     ).to_be_visible()
     picture(page, "just-saved")
-    shown.get_by_role("button", name="Switch on").click()
-    expect(shown.get_by_text("The connection is switched on")).to_be_visible()
+    shown.get_by_role("button", name="Switch runs on").click()
+    expect(shown.get_by_text("Runs are switched on")).to_be_visible()
 
     shown.get_by_role("button", name="Preview").click()
     expect(newest(shown).get_by_text("would be modified")).to_be_visible(timeout=A_RUN)

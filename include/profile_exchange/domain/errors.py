@@ -22,6 +22,7 @@
     └── TransientError          retried with backoff; the run resumes where it was
         ├── SourceUnavailable   408, 429, 5xx, a broken stream, a refused connection
         ├── StoreUnavailable    the database is away
+        │   └── StoreTooSlow    it broke off a statement that took longer than was allowed
         └── NotTold             a mail server, or a notifier, did not take what was to be told
 
 What is wrong with one profile is no exception: it is that profile's fate.
@@ -162,6 +163,10 @@ class SourceUnavailable(TransientError):
 
 class StoreUnavailable(TransientError):
     """The database does not answer."""
+
+
+class StoreTooSlow(StoreUnavailable):
+    """The database broke a statement off: it took too long, or somebody ended it."""
 
 
 class NotTold(TransientError):

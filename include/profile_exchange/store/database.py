@@ -20,7 +20,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from profile_exchange.domain.errors import ConfigurationError, StoreRefused, StoreUnavailable
+from profile_exchange.domain.errors import (
+    ConfigurationError,
+    StoreRefused,
+    StoreTooSlow,
+    StoreUnavailable,
+)
 
 #: PostgreSQL's codes for "somebody else was first, try again".
 LOST_RACES = frozenset({"40001", "40P01"})
@@ -94,6 +99,11 @@ def _told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
     state = getattr(original, "sqlstate", None)
     if state in LOST_RACES:
         return error
+    if isinstance(original, psycopg.errors.QueryCanceled):
+        return StoreTooSlow(
+            f"The profile store at {address(url)} broke a statement off because it took too long: "
+            "try again when less is going on there."
+        )
     if isinstance(original, psycopg.OperationalError):
         return StoreUnavailable(
             f"The profile store at {address(url)} does not answer ({_kind(error)}): "

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Annotated
 from uuid import UUID
 
+from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.logging.decorators import action_logging
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
-from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.quarantine import REASONS
-from profile_exchange.orchestration.check import check
 from profile_exchange.orchestration.import_dag import PREVIEW
-from profile_exchange.orchestration.pages.access import ANSWERING, RUNNING, SWITCHING, Caller
+from profile_exchange.orchestration.pages import connection
+from profile_exchange.orchestration.pages.access import (
+    ANSWERING,
+    RUNNING,
+    SWITCHING,
+    VIEWING,
+    Caller,
+)
 from profile_exchange.orchestration.pages.acting import AsCaller
 from profile_exchange.orchestration.pages.answering import note_answer
+from profile_exchange.orchestration.pages.checks_now import check_both_sides
 from profile_exchange.orchestration.pages.configured import configuration, store_url
+from profile_exchange.orchestration.pages.remains import Asked
 from profile_exchange.orchestration.pages.rendering import addresses
 from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay
-
-log = logging.getLogger(__name__)
 
 SEE_OTHER, BAD_REQUEST, NOT_FOUND, TOO_MANY = 303, 400, 404, 429
 #: Checks that may be under way: each keeps a thread of the API server while a partner answers.
@@ -71,7 +76,7 @@ async def preview(request: Request, dag_id: str, airflow: AsCaller) -> RedirectR
 async def switch(
     request: Request, dag_id: str, airflow: AsCaller, on: Annotated[bool, Form()]
 ) -> RedirectResponse:
-    """Switch the connection on or off."""
+    """Let Airflow run the connection, or not. What its partner may do is not touched by it."""
     await airflow.switch(dag_id, on=on)
     return back(request, dag_id, "on" if on else "off")
 
@@ -95,18 +100,24 @@ async def answer(
     return back(request, dag_id, "approve" if approve else "refuse")
 
 
-@router.post("/check", dependencies=[RUNNING, Depends(action_logging("profile_exchange_check"))])
-def check_now(request: Request, dag_id: str) -> RedirectResponse:
-    """Ask the other tenant whether it lets us in; the page says what came of it."""
+@router.post(
+    "/check", dependencies=[VIEWING, RUNNING, Depends(action_logging("profile_exchange_check"))]
+)
+def check_now(request: Request, dag_id: str, user: Caller, session: SessionDep) -> Response:
+    """Ask the other tenant whether it lets us in, and look at what we grant.
+
+    Answers with the connection's page, which says what came of it: some of that is kept nowhere.
+    """
+    found = configuration().connections.get(dag_id)
+    if found is None:
+        raise HTTPException(NOT_FOUND, "There is no connection of this name.")
     if not _asking.acquire(blocking=False):
         raise HTTPException(TOO_MANY, "Others are being checked: try again in a moment.")
     try:
-        check(dag_id)
-    except ExchangeError as error:
-        log.info("%s", error)
+        said = check_both_sides(found, datetime.now(UTC))
     finally:
         _asking.release()
-    return back(request, dag_id, "check")
+    return connection.shown(request, found, user, session, Asked(), said=said)
 
 
 @router.post("/replay", dependencies=[RUNNING, Depends(action_logging("profile_exchange_replay"))])

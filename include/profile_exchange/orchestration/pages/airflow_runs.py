@@ -121,9 +121,14 @@ def _run(row: Row[Any]) -> AirflowRun:
     )
 
 
-def newest_runs(session: Session, dag_id: str, number: int) -> Sequence[AirflowRun]:
-    """A connection's last runs, the newest first."""
+def newest_runs(
+    session: Session, dag_id: str, number: int, before: datetime | None = None
+) -> Sequence[AirflowRun]:
+    """A connection's last runs, the newest first; only those from before a moment, if one is
+    named."""
     query = select(*_columns()).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc())
+    if before is not None:
+        query = query.where(func.coalesce(DagRun.start_date, DagRun.queued_at) < before)
     return [_run(row) for row in session.execute(query.limit(number))]
 
 

@@ -15,6 +15,7 @@ from profile_exchange.orchestration.pages import (
     static_files,
 )
 from profile_exchange.orchestration.pages.headers import SecurityHeaders
+from profile_exchange.orchestration.pages.names import check_names
 from profile_exchange.orchestration.pages.origin import check_origin
 
 
@@ -26,7 +27,7 @@ def create_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(get_user), Depends(check_origin)],
+        dependencies=[Depends(get_user), Depends(check_origin), Depends(check_names)],
     )
     app.add_middleware(SecurityHeaders)
     for part in (static_files, connections, editing, connection, actions):

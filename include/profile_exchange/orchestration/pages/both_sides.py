@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.models.connection import Connection as StoredConnection
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from profile_exchange.config.drafts import Data, value_at
 from profile_exchange.domain.connection import PropertyMapping
@@ -21,6 +24,7 @@ from profile_exchange.store.database import engine_for, store_errors
 from profile_exchange.store.definitions import property_in
 from profile_exchange.store.tables import profile_property
 from profile_exchange.tenants.rest.client import RestClient
+from profile_exchange.tenants.rest.credentials import CONNECTION_TYPE
 from profile_exchange.tenants.rest.network import Patience
 from profile_exchange.tenants.rest.source import RestSource
 
@@ -44,11 +48,16 @@ class Theirs:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The tenant whose connection it is, with its properties as its store has them now."""
+    """The tenant whose connection it is, with its properties as its store has them now.
+
+    ``colliding`` are targets of the draft that hold values that are not this connection's;
+    ``untold`` is why that is not known.
+    """
 
     tenant: Tenant | None
     properties: Sequence[ProfileProperty] = ()
     colliding: frozenset[str] = frozenset()
+    untold: str = ""
 
     @property
     def identifiers(self) -> list[ProfileProperty]:
@@ -77,30 +86,53 @@ def theirs(data: Data) -> Theirs:
         return Theirs(refused=str(error))
 
 
-def ours(connection_id: str, data: Data) -> Ours:
-    """Our tenant, and which of the draft's targets hold values that are not this connection's."""
+def ours(data: Data) -> Ours:
+    """Our tenant. Of one that nothing was loaded into yet, what its file says."""
     wanted = value_at(data, "tenant")
     tenant = configuration().tenants.get(wanted) if isinstance(wanted, str) else None
     if tenant is None:
         return Ours(None)
     try:
-        return _in_store(tenant, connection_id, data)
+        return Ours(tenant, _properties(tenant))
     except ExchangeError:
         return Ours(tenant, tenant.properties)
 
 
-def _in_store(tenant: Tenant, connection_id: str, data: Data) -> Ours:
+def with_collisions(found: Ours, connection_id: str, data: Data) -> Ours:
+    """The same with the draft's targets that hold values: that takes a look at every profile."""
+    if found.tenant is None or not _mappings(data):
+        return found
+    try:
+        return replace(found, colliding=_colliding(found.tenant, connection_id, data))
+    except ExchangeError as error:
+        return replace(found, untold=str(error))
+
+
+def _properties(tenant: Tenant) -> tuple[ProfileProperty, ...]:
     url = store_url(tenant.id)
     if url is None:
-        return Ours(tenant, tenant.properties)
+        return tenant.properties
     with store_errors(url), engine_for(url).connect() as database:
         rows = database.execute(select(profile_property))
         stored = {row.id: property_in(row) for row in rows}
-        # A tenant that nothing was loaded into yet has its properties in its file alone.
-        described = {known.id: known for known in tenant.properties}
+    described = {known.id: known for known in tenant.properties}
+    return tuple((described | stored).values())
+
+
+def _colliding(tenant: Tenant, connection_id: str, data: Data) -> frozenset[str]:
+    url = store_url(tenant.id)
+    if url is None:
+        return frozenset()
+    with store_errors(url), engine_for(url).connect() as database:
         found = colliding(database, connection_id, _mappings(data))
-        targets = frozenset(each.target for each in found)
-        return Ours(tenant, tuple((described | stored).values()), targets)
+        return frozenset(each.target for each in found)
+
+
+def credentials_to_choose(user: BaseUser, session: Session) -> list[str]:
+    """The Airflow connections to other tenants that a user may see, by their ids."""
+    allowed = get_auth_manager().get_authorized_connections(user=user, session=session)
+    query = select(StoredConnection.conn_id).where(StoredConnection.conn_type == CONNECTION_TYPE)
+    return sorted(known for known in session.scalars(query) if known in allowed)
 
 
 def _mappings(data: Data) -> list[PropertyMapping]:

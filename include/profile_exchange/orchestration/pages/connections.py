@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,11 +10,18 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
+from profile_exchange.config.registry import Configuration
 from profile_exchange.domain.connection import Connection
 from profile_exchange.orchestration.pages.access import Caller, may_edit, visible
 from profile_exchange.orchestration.pages.configured import configuration
-from profile_exchange.orchestration.pages.glances import glances
+from profile_exchange.orchestration.pages.glances import Glance, glances
 from profile_exchange.orchestration.pages.rendering import page
+from profile_exchange.orchestration.pages.unconfigured import (
+    broken,
+    gone,
+    mistakes,
+    unconfigured,
+)
 
 router = APIRouter()
 
@@ -33,19 +41,28 @@ def connections(
     seen = [each for key, each in read.connections.items() if key in allowed]
     wanted = frozenset(label or ())
     chosen = [each for each in seen if _is_wanted(each, wanted, favorite=favorite)]
-    edits = may_edit(user)
+    edits, now = may_edit(user), datetime.now(UTC)
+    rows = glances(session, read, chosen, now)
+    others = set() if favorite or wanted else _without_file(read, rows)
     return page(
         request,
         "connections.html",
-        rows=glances(session, read, chosen),
+        rows=rows,
+        others=unconfigured(visible(user, others), read),
         total=len(seen),
         labels=sorted({name for each in seen for name in each.labels}),
         wanted=wanted,
         favorite=favorite,
         edits=edits,
-        problems=read.problems if edits else (),
-        now=datetime.now(UTC),
+        mistakes=mistakes(read) if edits else (),
+        now=now,
     )
+
+
+def _without_file(read: Configuration, rows: Sequence[Glance]) -> set[str]:
+    """Connections that would be missed in the list: their files are gone, or have mistakes."""
+    away = frozenset(row.connection.tenant for row in rows if row.away)
+    return broken(read) | gone(read, away)
 
 
 def _is_wanted(connection: Connection, labels: frozenset[str], *, favorite: bool) -> bool:

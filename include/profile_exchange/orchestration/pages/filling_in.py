@@ -13,15 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import HTTPException
-from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from profile_exchange.config.drafts import Data, put, put_unless, take_item, value_at, words
-from profile_exchange.config.schedule_spec import KINDS, ScheduleSpec
 from profile_exchange.domain.connection import ConsentRule, Restriction, Strategy, Unmatched
-from profile_exchange.domain.notifications import Occasion
-from profile_exchange.domain.schedule import WhileRunning
 from profile_exchange.orchestration.pages.filling_in_checks import fill_in_checks, new_expectation
+from profile_exchange.orchestration.pages.filling_in_schedule import fill_in_schedule, left_over
 from profile_exchange.orchestration.pages.filling_in_transforms import (
     fill_in_transforms,
     new_transform,
@@ -38,7 +35,7 @@ from profile_exchange.orchestration.pages.form_fields import (
 BAD_REQUEST = 400
 #: The steps in their order, and the keys whose mistakes belong to each.
 STEPS: dict[str, tuple[str, ...]] = {
-    "tenants": ("", "title", "description", "labels", "favorite", "tenant", "partner"),
+    "tenants": ("", "title", "description", "labels", "favorite", "enabled", "tenant", "partner"),
     "credentials": ("import.credentials", "expose.networks"),
     "segments": (
         "import.segments",
@@ -60,7 +57,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "schedule": ("schedule", "notifications"),
     "review": (),
 }
-NUMBERS = ("times_per_day", "day_of_month")
+SWITCH = {"true": True, "false": False}
 EXPECTATIONS = "import.expectations"
 TRANSFORMS = re.compile(r"import\.mappings\[[0-9]{1,5}\]\.transforms")
 
@@ -70,13 +67,15 @@ class Draft:
     """A connection being written: its id, what its file would say, and the file that it came from.
 
     ``digest`` is of that file as it was read; None is a new connection. ``seen`` are the steps
-    that were filled in, whose mistakes are shown.
+    that were filled in, whose mistakes are shown. ``left`` is what stands in fields that the chosen
+    kind of schedule has no use for: no file says it, and nobody is to lose it unseen.
     """
 
     id: str = ""
     data: Data = field(default_factory=dict)
     digest: str | None = None
     seen: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
 
     def carried(self) -> str:
         """The draft as the form carries it."""
@@ -90,10 +89,14 @@ def carried_in(form: FormData) -> Draft:
         draft = Draft(**told)
     except (ValueError, TypeError, RecursionError):
         raise _unreadable() from None
-    sound = isinstance(draft.id, str) and isinstance(draft.data, dict)
+    sound = isinstance(draft.id, str) and isinstance(draft.data, dict) and _is_left(draft.left)
     if not sound or not isinstance(draft.digest, str | None) or not isinstance(draft.seen, list):
         raise _unreadable()
     return draft
+
+
+def _is_left(left: Any) -> bool:
+    return isinstance(left, dict) and all(isinstance(told, str) for told in left.values())
 
 
 def _unreadable() -> HTTPException:
@@ -116,6 +119,8 @@ def _tenants(draft: Draft, form: FormData) -> None:
         put_text(data, form, name, str)
     put_list(data, "labels", words(one(form, "labels")))
     put_tick(data, form, "favorite")
+    if (told := one(form, "enabled")) in SWITCH:
+        put_unless(data, "enabled", SWITCH[told], True)
     for goal, first in (("import", {"segments": "all"}), ("expose", {})):
         if goal not in form.getlist("goals"):
             data.pop(goal, None)
@@ -166,43 +171,8 @@ def _mappings(draft: Draft, form: FormData) -> None:
 
 
 def _schedule(draft: Draft, form: FormData) -> None:
-    kind = one(form, "schedule_kind")
-    schedule = schedule_of(kind, form) if kind in KINDS else None
-    if schedule is None or not _means_the_same(schedule, draft.data.get("schedule")):
-        put(draft.data, "schedule", schedule)
-    emails = words(one(form, "notifications.emails"))
-    put_list(draft.data, "notifications.emails", emails)
-    if isinstance(draft.data.get("notifications"), dict):
-        put_choice(draft.data, form, "notifications.when", Occasion.FAILURE)
-        put_text(draft.data, form, "notifications.overdue_after", str)
-        if not (value_at(draft.data, "notifications.notifiers") or emails):
-            draft.data.pop("notifications")
-
-
-def _means_the_same(one: Data, other: Any) -> bool:
-    try:
-        return ScheduleSpec(**one) == ScheduleSpec(**other)
-    except (ValidationError, TypeError):
-        return False
-
-
-def schedule_of(kind: str, form: FormData) -> Data:
-    """The schedule of one kind, from the fields of that kind."""
-    own: Data = {kind: _scheduled(kind, form)}
-    clock = "start" if kind == "times_per_day" else "" if kind == "cron" else "time"
-    others = {name: one(form, f"schedule.{name}").strip() for name in (clock, "timezone") if name}
-    own |= {name: told for name, told in others.items() if told}
-    waiting = one(form, "schedule.while_running")
-    return own | ({"while_running": waiting} if waiting not in ("", WhileRunning.WAIT) else {})
-
-
-def _scheduled(kind: str, form: FormData) -> Any:
-    if kind == "days_of_week":
-        return chosen(form, "schedule.days_of_week")
-    if kind == "weekday_of_month":
-        return f"{one(form, 'schedule.which')} {one(form, 'schedule.weekday')}"
-    told = one(form, f"schedule.{kind}").strip()
-    return int(told) if kind in NUMBERS and told.isascii() and told.isdecimal() else told
+    draft.left = left_over(draft.data, draft.left, form)
+    fill_in_schedule(draft.data, form)
 
 
 _FILLING: dict[str, Callable[[Draft, FormData], None]] = {

@@ -17,6 +17,7 @@ from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.orchestration.pages.airflow_runs import AirflowDag, known_dags
 from profile_exchange.orchestration.pages.charts import Bar, Measure, last_runs
 from profile_exchange.orchestration.pages.configured import store_url
+from profile_exchange.orchestration.pages.partner_access import PartnerAccess, partner_access
 from profile_exchange.tenants.postgres.overview import Glimpse, Overview, overview
 
 LAST_RUNS = 12
@@ -61,23 +62,28 @@ class Glance:
     bars: list[Bar] = field(default_factory=list)
     newest: str = ""
     last: LastRun | None = None
+    access: PartnerAccess | None = None
+    away: bool = False
 
     @property
     def on(self) -> bool:
-        """Whether it runs: its file says so, and its DAG is not paused."""
+        """Whether it runs: its file says so, and its DAG is not paused. Its partner is answered
+        all the same."""
         return self.connection.enabled and self.dag is not None and self.dag.on
 
 
-def glances(session: Session, read: Configuration, shown: Iterable[Connection]) -> list[Glance]:
+def glances(
+    session: Session, read: Configuration, shown: Iterable[Connection], now: datetime
+) -> list[Glance]:
     """Some connections at a glance; those that are favorites first, then by title."""
     connections = sorted(shown, key=lambda each: (not each.favorite, each.title.lower(), each.id))
     dags = known_dags(session, [each.id for each in connections])
-    seen = _seen(connections, read)
+    seen = _seen(connections, read, now)
     return [_glance(each, read, dags.get(each.id), seen) for each in connections]
 
 
 def _seen(
-    connections: Collection[Connection], read: Configuration
+    connections: Collection[Connection], read: Configuration, now: datetime
 ) -> Mapping[str, Overview | ExchangeError]:
     """What the stores say: one statement each. A store that is away says so itself."""
     by_tenant = defaultdict(list)
@@ -87,7 +93,7 @@ def _seen(
     for tenant, ids in by_tenant.items():
         try:
             url = store_url(tenant, read)
-            seen.update(overview(url, ids, LAST_RUNS) if url else {})
+            seen.update(overview(url, ids, LAST_RUNS, now) if url else {})
         except ExchangeError as error:
             seen.update(dict.fromkeys(ids, error))
     return seen
@@ -103,7 +109,8 @@ def _glance(
     tenant = read.tenants.get(connection.tenant)
     name = tenant.name if tenant else connection.tenant
     if isinstance(found, ExchangeError):
-        return Glance(connection, name, Authentication(Arrow.GREY, str(found)), (), dag)
+        grey, access = Authentication(Arrow.GREY, str(found)), partner_access(connection, None)
+        return Glance(connection, name, grey, (), dag, access=access, away=True)
     last = found.runs or found.exposures
     kind = _kind_of_run if found.runs else _kind_of_check
     return Glance(
@@ -115,6 +122,7 @@ def _glance(
         bars=last_runs([Measure(each.profiles, kind(each)) for each in last]),
         newest=_told(last[-1], kind(last[-1])) if last else "",
         last=_last_run(dag, last[-1] if last else None, kind),
+        access=partner_access(connection, found.keys),
     )
 
 
@@ -125,11 +133,21 @@ def authentication(connection: Connection, found: Overview) -> Authentication:
     """
     if connection.importing:
         return asked(found.check)
-    if not found.exposures:
-        return Authentication(Arrow.GREY, "Never checked")
-    last = found.exposures[-1]
-    if last.state:
+    return _granted(connection, found)
+
+
+def _granted(connection: Connection, found: Overview) -> Authentication:
+    """The arrow is green where the partner can be let in: with a grant, switched on, and a key."""
+    if not connection.enabled:
+        return Authentication(Arrow.GREY, "Off in its file: the partner is not answered")
+    last = found.exposures[-1] if found.exposures else None
+    if last and last.state:
         return Authentication(Arrow.RED, last.state, last.started_at)
+    if not found.keys:
+        told = "No consumer key is in use that was issued for the partner"
+        return Authentication(Arrow.GREY, told, last.started_at if last else None)
+    if last is None:
+        return Authentication(Arrow.GREY, "Never checked")
     return Authentication(Arrow.GREEN, "The grant is in order", last.started_at)
 
 

@@ -6,9 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from profile_exchange.domain.fates import APPROVE, FateCounts
-from profile_exchange.orchestration.pages.airflow_runs import AirflowRun, StepTiming
+from profile_exchange.orchestration.pages.airflow_runs import (
+    AirflowRun,
+    StepTiming,
+    newest_runs,
+    step_timings,
+)
 from profile_exchange.orchestration.pages.charts import Bar, stacked
+from profile_exchange.orchestration.pages.remains import Remains
 from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck
 from profile_exchange.tenants.postgres.run_history import PastRun
 
@@ -83,6 +91,15 @@ class ShownRun:
     def awaits_approval(self) -> bool:
         """Whether it waits for a person at the gate."""
         return any(step.step == APPROVE and step.state in AWAITING for step in self.steps)
+
+
+def newest(
+    session: Session, connection_id: str, remains: Remains, before: datetime | None, number: int
+) -> list[ShownRun]:
+    """A connection's last runs, from before a moment if one is named."""
+    known = newest_runs(session, connection_id, number, before)
+    steps = step_timings(session, connection_id, [run.run_id for run in known])
+    return merged(known, remains.runs, remains.checks, steps)[:number]
 
 
 def merged(

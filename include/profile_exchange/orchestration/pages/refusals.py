@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from profile_exchange.domain.errors import ExchangeError, TransientError
+from profile_exchange.orchestration.pages.headers import HEADERS
 from profile_exchange.orchestration.pages.origin import SAFE_METHODS
 from profile_exchange.orchestration.pages.rendering import page
 
@@ -26,6 +27,7 @@ TITLES = {
     ERROR: "Something is wrong",
     UNAVAILABLE: "Something does not answer",
 }
+DEFECT = "This is a defect of the page: what went wrong is in the log of Airflow's API server."
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -33,6 +35,7 @@ def answer_errors(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_malformed)
     app.exception_handler(ExchangeError)(_told)
+    app.exception_handler(Exception)(_unexpected)
 
 
 def refusal(request: Request, status: int, told: str) -> Response:
@@ -60,3 +63,10 @@ async def _told(request: Request, error: ExchangeError) -> Response:
     log.error("%s", error)
     status = UNAVAILABLE if isinstance(error, TransientError) else ERROR
     return refusal(request, status, str(error))
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    """A defect of ours, which Starlette raises again for the log; its words may carry values."""
+    answer = refusal(request, ERROR, DEFECT)
+    answer.headers.update(HEADERS)  # it is answered outside of what adds them otherwise
+    return answer

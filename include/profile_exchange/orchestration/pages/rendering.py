@@ -36,10 +36,11 @@ def _templates() -> Environment:
 def page(request: Request, template: str, *, status: int = OK, **shown: Any) -> HTMLResponse:
     """A page. Templates find ``address`` of a page, ``static`` files, and ``airflow``'s address.
 
-    ``shown`` is what the template names; it is an error if that is not all there.
+    ``shown`` is what the template names; it is an error if that is not all there. ``zone`` is the
+    time zone in which moments are written, empty for the reader's own.
     """
     found = _templates().get_template(template)
-    return HTMLResponse(found.render(**addresses(request), **shown), status)
+    return HTMLResponse(found.render(**addresses(request), **{"zone": "", **shown}), status)
 
 
 def addresses(request: Request) -> dict[str, Callable[..., str]]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
 
 from profile_exchange.config.field_texts import as_field
 from profile_exchange.domain.connection import Connection
 
+IN_A_ZONE = Markup('<time datetime="{}" title="{}">{}</time>')
+IN_THE_READERS = Markup('<time datetime="{}" title="{}" data-here>{}</time>')
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -16,9 +21,19 @@ def number(value: float) -> str:
     return f"{value:,}"
 
 
-def moment(value: datetime | None) -> str:
-    """``2026-05-01 06:00 UTC``, or nothing."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if value else ""
+def moment(value: datetime | None, zone: str = "") -> str:
+    """``2026-05-01 08:00 CEST``, or nothing: in a time zone, else in UTC until the browser, which
+    knows the reader's own, puts it into that. UTC is told to whoever points at it."""
+    if value is None:
+        return ""
+    utc = value.astimezone(UTC)
+    local = utc.astimezone(ZoneInfo(zone)) if zone else utc
+    element = IN_A_ZONE if zone else IN_THE_READERS
+    return element.format(f"{utc:%Y-%m-%dT%H:%M:%SZ}", _written(utc), _written(local))
+
+
+def _written(value: datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M %Z}"
 
 
 def lasting(value: timedelta | None) -> str:

@@ -7,7 +7,7 @@ with the credential that they were got with.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -100,6 +100,18 @@ def list_credentials(url: str, connection_id: str) -> Sequence[Credential]:
     )
     with store_errors(url), engine_for(url).connect() as database:
         return [_credential(row) for row in database.execute(query)]
+
+
+def last_sign_ins(url: str, connection_id: str) -> Mapping[str, datetime]:
+    """When a token was last got with each of a connection's consumer keys, by key."""
+    ours = select(credential.c.client_id).where(credential.c.connection == connection_id)
+    query = (
+        select(sign_in.c.client_id, func.max(sign_in.c.at))
+        .where(sign_in.c.client_id.in_(ours), sign_in.c.outcome == Outcome.GRANTED.value)
+        .group_by(sign_in.c.client_id)
+    )
+    with store_errors(url), engine_for(url).connect() as database:
+        return {row[0]: row[1] for row in database.execute(query)}
 
 
 def used_elsewhere(url: str, connection_id: str, limit: int = 10) -> Sequence[UsedElsewhere]:

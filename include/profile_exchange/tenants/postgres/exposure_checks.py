@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.connection import Connection
@@ -96,11 +96,15 @@ def note_failed_check(
         _note(database, connection_id, run_id, {"at": now, "failure": failure})
 
 
-def exposure_checks(url: str, connection_id: str, limit: int = 20) -> Sequence[ExposureCheck]:
-    """The last runs of an exposing connection, the newest first, each against the one before."""
+def exposure_checks(
+    url: str, connection_id: str, limit: int = 20, before: datetime | None = None
+) -> Sequence[ExposureCheck]:
+    """The last checks of a connection that answers, the newest first; only those before a moment,
+    if one is named."""
     query = (
         select(exposure_check)
         .where(exposure_check.c.connection == connection_id)
+        .where(true() if before is None else exposure_check.c.at < before)
         .order_by(exposure_check.c.at.desc(), exposure_check.c.run_id.desc())
         .limit(limit)
     )

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Row,
+    ScalarSelect,
     Select,
     String,
     Table,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    or_,
     select,
     true,
 )
@@ -24,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from profile_exchange.domain.checks import LastCheck
 from profile_exchange.store.database import engine_for, store_errors
-from profile_exchange.store.tables import exposure_check, last_check, run
+from profile_exchange.store.tables import credential, exposure_check, last_check, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +48,27 @@ class Overview:
     """One connection at a glance: its last check, what its import goal misses, its last runs.
 
     Of a connection that exposes, the last run's count of what may leave is its check. ``runs``
-    and ``exposures`` are in the order of time.
+    and ``exposures`` are in the order of time. ``keys`` is how many consumer keys its partner may
+    use now.
     """
 
     check: LastCheck | None
     missing: tuple[str, ...]
     runs: tuple[Glimpse, ...]
     exposures: tuple[Glimpse, ...]
+    keys: int = 0
 
 
-def overview(url: str, connection_ids: Collection[str], number: int) -> Mapping[str, Overview]:
+def overview(
+    url: str, connection_ids: Collection[str], number: int, now: datetime
+) -> Mapping[str, Overview]:
     """Connections at a glance, by id, with as many of their last runs."""
-    statement = _statement(sorted(connection_ids), number)
+    statement = _statement(sorted(connection_ids), number, now)
     with store_errors(url), engine_for(url).connect() as database:
         return {row.id: _overview(row) for row in database.execute(statement)}
 
 
-def _statement(connection_ids: list[str], number: int) -> Select[Any]:
+def _statement(connection_ids: list[str], number: int, now: datetime) -> Select[Any]:
     ids = cast(literal(connection_ids, ARRAY(Text)), ARRAY(Text))
     wanted = func.unnest(ids).table_valued("id").render_derived()
     runs = _last(run, run.c.connection == wanted.c.id, run.c.seq, _of_run(), number).lateral("runs")
@@ -72,13 +78,22 @@ def _statement(connection_ids: list[str], number: int) -> Select[Any]:
     ).lateral("exposures")
     missing = last_check.c.found["missing"].label("missing")
     checked = (last_check.c.at, last_check.c.authenticated, last_check.c.failure, missing)
+    keys = _usable_keys(wanted.c.id, now).label("keys")
     return (
-        select(wanted.c.id, *checked, runs.c.found.label("runs"), exposures.c.found)
+        select(wanted.c.id, *checked, runs.c.found.label("runs"), exposures.c.found, keys)
         .select_from(wanted)
         .outerjoin(last_check, last_check.c.connection == wanted.c.id)
         .outerjoin(runs, true())
         .outerjoin(exposures, true())
     )
+
+
+def _usable_keys(connection_id: ColumnElement[str], now: datetime) -> ScalarSelect[int]:
+    """How many consumer keys of a connection neither have ended nor were revoked."""
+    known = credential.c
+    lasting = or_(known.expires_at.is_(None), known.expires_at > now)
+    query = select(func.count()).where(known.connection == connection_id)
+    return query.where(known.revoked_at.is_(None), lasting).scalar_subquery()
 
 
 def _last(
@@ -124,6 +139,7 @@ def _overview(row: Row[Any]) -> Overview:
         missing=tuple(row.missing or ()),
         runs=tuple(_run(each) for each in row.runs or ()),
         exposures=tuple(_exposure(each) for each in row.found or ()),
+        keys=row.keys,
     )
 
 

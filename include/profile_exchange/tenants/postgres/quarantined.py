@@ -73,9 +73,11 @@ def reasons(url: str, connection_id: str, wanted: Wanted) -> Sequence[ReasonCoun
         return [ReasonCount(*row) for row in database.execute(query)]
 
 
-def newest(url: str, connection_id: str, wanted: Wanted, limit: int) -> Sequence[Entry]:
-    """The entries made last, by profile id within a run."""
-    query = _entries(connection_id, wanted).limit(limit)
+def newest(
+    url: str, connection_id: str, wanted: Wanted, limit: int, *, after: int = 0
+) -> Sequence[Entry]:
+    """The entries made last, by profile id within a run; ``after`` leaves out as many of them."""
+    query = _entries(connection_id, wanted).limit(limit).offset(after)
     with store_errors(url), engine_for(url).connect() as database:
         return [_entry(row) for row in database.execute(query)]
 

@@ -19,6 +19,8 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
+    union,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -70,10 +72,14 @@ class DataExchange:
     sent: int
 
 
-def history(url: str, connection_id: str, limit: int = 20) -> Sequence[PastRun]:
-    """The connection's last runs, the newest first."""
+def history(
+    url: str, connection_id: str, limit: int = 20, before: datetime | None = None
+) -> Sequence[PastRun]:
+    """The connection's last runs, the newest first; only those that started before a moment, if
+    one is named."""
+    query = _newest(connection_id).where(true() if before is None else run.c.started_at < before)
     with store_errors(url), engine_for(url).connect() as database:
-        return [_past_run(row) for row in database.execute(_newest(connection_id).limit(limit))]
+        return [_past_run(row) for row in database.execute(query.limit(limit))]
 
 
 def past_run(url: str, connection_id: str, run_id: str) -> PastRun | None:
@@ -113,6 +119,21 @@ def trace_of(url: str, connection_id: str) -> Trace | None:
         imported_at, checked_at = database.execute(select(imported, checked)).one()
     last = [moment for moment in (imported_at, checked_at) if moment is not None]
     return Trace(max(last), imported=imported_at is not None) if last else None
+
+
+def known_connections(url: str) -> frozenset[str]:
+    """Every connection that ever did something in a store, configured or not."""
+    query = union(*(_each_once(table.c.connection) for table in (run, exposure_check)))
+    with store_errors(url), engine_for(url).connect() as database:
+        return frozenset(database.execute(query).scalars())
+
+
+def _each_once(column: ColumnElement[str]) -> Select[tuple[str]]:
+    """Every value of an indexed column, from one to the next: a look at each, not at each row."""
+    walk = select(func.min(column).label("found")).cte(recursive=True)
+    following = select(func.min(column)).where(column > walk.c.found).scalar_subquery()
+    walk = walk.union_all(select(following).where(walk.c.found.is_not(None)))
+    return select(walk.c.found).where(walk.c.found.is_not(None))
 
 
 def received_by_day(url: str, connection_id: str, days: int) -> Mapping[date, int]:

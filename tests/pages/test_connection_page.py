@@ -294,7 +294,7 @@ def test_what_the_partner_may_do_stands_apart_from_what_runs(
     knowing: Serving, past: dict[str, str], folder: Path
 ) -> None:
     told = facts(shown(knowing, "harbor-goods", "op"))
-    assert told["The partner may read"].startswith("yes At any time, also while runs are switched")
+    assert told["The partner may read"].startswith("yes At any time, whether runs are on or off")
     assert told["Runs"].startswith("off Switch runs on")
     assert "What the partner may read stays as it is" in told["Runs"]
     rewritten(folder, "harbor-goods", "tenant:", "enabled: false\ntenant:")

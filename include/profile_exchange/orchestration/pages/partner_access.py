@@ -50,5 +50,5 @@ def partner_access(connection: Connection, keys: int | None) -> PartnerAccess | 
             told="As soon as it has a consumer key: none is in use that was issued for it.",
         )
     return PartnerAccess(
-        allowed=True, may=may, told="At any time, also while runs are switched off here."
+        allowed=True, may=may, told="At any time, whether runs are on or off here."
     )

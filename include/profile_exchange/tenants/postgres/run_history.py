@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -128,7 +129,7 @@ def known_connections(url: str) -> frozenset[str]:
         return frozenset(database.execute(query).scalars())
 
 
-def _each_once(column: ColumnElement[str]) -> Select[tuple[str]]:
+def _each_once(column: ColumnElement[str]) -> Select[Any]:
     """Every value of an indexed column, from one to the next: a look at each, not at each row."""
     walk = select(func.min(column).label("found")).cte(recursive=True)
     following = select(func.min(column)).where(column > walk.c.found).scalar_subquery()

@@ -18,6 +18,7 @@ from profile_exchange.domain.errors import (
     ExchangeError,
     ProtocolViolation,
     SourceUnavailable,
+    TargetRefused,
     WrongHost,
 )
 from profile_exchange.domain.properties import FilterType, ProfileProperty
@@ -306,3 +307,12 @@ def test_a_property_that_is_missing_is_made_and_is_there_the_next_time(
     known = target.property("city")
     assert known is not None
     assert known.holds_values
+
+
+def test_a_property_that_the_tenant_does_not_take_is_told_by_its_name(
+    target: RestTarget, tenant: ScriptedTenant
+) -> None:
+    """400 is described: of a plugin's property, and of an id or a type that is none."""
+    tenant.respond = lambda _: Answer({}, status=400)
+    with pytest.raises(TargetRefused, match=r"profile property city be made.*map to another"):
+        target.make_property(ProfileProperty("city", "City", FilterType.SELECT))

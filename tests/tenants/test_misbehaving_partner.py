@@ -17,6 +17,7 @@ from profile_exchange.domain.errors import (
     ExchangeError,
     NoLongerExposed,
     ProtocolViolation,
+    RequestRefused,
     SourceUnavailable,
     WrongHost,
 )
@@ -66,7 +67,9 @@ LASTING: dict[str, tuple[Fault, type[ExchangeError], str]] = {
     "403": (lambda _: faults.busy(403), CredentialsRefused, "ask the other tenant"),
     "401 twice": (lambda _: faults.busy(401), CredentialsRefused, "still valid"),
     "404": (lambda _: faults.busy(404), NoLongerExposed, "take it out of the import goal"),
-    "400": (lambda _: faults.busy(400), ProtocolViolation, "versions of both sides"),
+    "400": (lambda _: faults.busy(400), RequestRefused, "may have left the grant. Start a new run"),
+    "501": (lambda _: faults.busy(501), RequestRefused, "may have left the grant"),
+    "418": (lambda _: faults.busy(418), ProtocolViolation, "versions of both sides"),
     "421": (lambda _: faults.busy(421), WrongHost, r"correct partner\.host"),
     **{
         f"a redirection {status}": (
@@ -115,6 +118,20 @@ def test_what_does_not_pass_fails_at_once_and_says_what_to_change(
         exchange.pulled()
     # Asked again only where that is the way to find out.
     assert len(tenant.asked("/profiles")) <= 2
+
+
+def test_a_tenant_that_refuses_an_extension_it_does_not_know_is_read_as_one_chain(
+    exchange: OverHttp, tenant: Tenant
+) -> None:
+    well = tenant.respond
+    refused = Answer({"error": "invalid_request"}, status=400)
+    tenant.respond = lambda request: (
+        refused if ("expand", "ranges") in request.query else well(request)
+    )
+    exchange.profiles_per_part = 1
+    run = exchange.pulled()
+    assert (run.plan.parts > 1, run.plan.ranges) == (True, False)
+    assert (staged(run), rejected(run)) == (5, [])
 
 
 def test_cursors_without_profiles_come_to_an_end(exchange: OverHttp, tenant: Tenant) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 import pytest
 from jsonschema import Draft202012Validator
 
+from profile_exchange import __version__
 from profile_exchange.pipeline.plan import Span
 from tests.pipeline.exchange import NOW
 from tests.tenants.over_http import OverHttp, Tenant
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 PREFIX = "/rest/v2"
-#: Our one extension, which a tenant that does not know it ignores (docs/adr/0005).
+#: Our one extension, which a tenant that does not know it ignores or refuses (docs/adr/0005).
 EXTENSION = {("expand", "ranges"), ("ranges", "4")}
 
 
@@ -122,6 +123,7 @@ def test_every_request_is_described(
         secured = bool(operation(published, request).get("security"))
         assert ("authorization" in request.headers) == secured
         assert request.headers["accept"] == "application/json"
+        assert request.headers["user-agent"] == f"profile-exchange/{__version__}"
         if request.method == "POST":
             assert request.query == []
             check_form(published, request)

@@ -12,6 +12,7 @@
     │   ├── GrantOutdated       our own grant names what our tenant does not have any more
     │   ├── CredentialsEnding   our partner's last consumer key is about to end
     │   ├── ProtocolViolation   the other tenant's answer is not the published API
+    │   │   └── RequestRefused  it does not take what it was asked for (400, 501)
     │   ├── TargetRefused       a target property must not be written
     │   ├── LimitExceeded       the gate stopped the run before anything was written
     │   ├── StoreRefused        the database did not accept a statement of ours
@@ -116,6 +117,10 @@ class CredentialsEnding(FatalError):
 
 class ProtocolViolation(FatalError):
     """The other tenant's answer cannot be read as the published REST API v2."""
+
+
+class RequestRefused(ProtocolViolation):
+    """A tenant does not take a request as it is: something that it names is not there for us."""
 
 
 class TargetRefused(FatalError):

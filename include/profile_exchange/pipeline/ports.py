@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from profile_exchange.domain.entries import Entry
+from profile_exchange.domain.entries import Alternative, Entry
 from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.received import Page
@@ -120,7 +120,7 @@ class Target(Protocol):
     """Our own tenant where its profiles are behind REST API v2.
 
     Every method raises `CredentialsRefused`, `WrongHost` or `ProtocolViolation` (fatal) or
-    `SourceUnavailable` (worth a retry) and nothing else.
+    `SourceUnavailable` (worth a retry) and nothing else, but for what it says itself.
     """
 
     def authenticate(self) -> None:
@@ -133,13 +133,19 @@ class Target(Protocol):
         """A profile property, if there is one of this id. Telling who holds it may take a while."""
 
     def make_property(self, wanted: ProfileProperty) -> None:
-        """Make a profile property; one that is there already stays as it is."""
+        """Make a profile property; one that is there already stays as it is.
+
+        Raises `TargetRefused` if the tenant does not take it.
+        """
 
     def write(self, entries: Mapping[str, Entry], objectives: Collection[str]) -> Reply:
         """Ask once for entries to be written, by identifiers that answers are known by.
 
         Nothing is repeated, because not everything can be: what comes of it is in the reply.
         """
+
+    def find(self, criteria: Alternative) -> Sequence[str]:
+        """The ids of the profiles that have all these values; none by what is no identifier."""
 
     def values(
         self, profile_id: UUID, properties: Sequence[str]

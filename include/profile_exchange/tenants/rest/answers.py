@@ -13,6 +13,7 @@ from profile_exchange.domain.errors import (
     CredentialsRefused,
     NoLongerExposed,
     ProtocolViolation,
+    RequestRefused,
     SourceUnavailable,
     WrongHost,
 )
@@ -20,6 +21,8 @@ from profile_exchange.domain.errors import (
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 1 << 20
 _REDIRECTIONS = range(300, 400)
+#: What the published API describes for requests that name what it does not have.
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED}
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -105,6 +108,12 @@ def raise_for(answer: Answer, host: str, path: str) -> None:
     status = answer.status
     if status == HTTPStatus.OK:
         return
+    if status in _REFUSED:
+        raise RequestRefused(
+            f"{host} does not take what it was asked for at {path} ({status}): something that the "
+            "request names, such as a profile property, may have left the grant. Start a new run, "
+            "which names what is missing; if nothing is, check the versions of both sides."
+        )
     if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise SourceUnavailable(
             f"{host} answered {status} to {path}: it is busy or out of order; trying again.",

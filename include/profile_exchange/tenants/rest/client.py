@@ -21,6 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.stop import stop_after_delay
 from tenacity.wait import wait_base, wait_random, wait_random_exponential
 
+from profile_exchange import __version__
 from profile_exchange.domain.errors import (
     ExchangeError,
     ProtocolViolation,
@@ -89,6 +90,8 @@ class RestClient:
         self._headers = {
             "Host": credentials.host,
             "Accept": "application/json",
+            # Firewalls in front of a tenant may refuse who does not say what it is.
+            "User-Agent": f"profile-exchange/{__version__}",
             "Accept-Encoding": _encoding(credentials),
         }
         self._extensions = {

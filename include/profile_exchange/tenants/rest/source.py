@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from profile_exchange.domain.errors import ProtocolViolation
+from profile_exchange.domain.errors import ProtocolViolation, RequestRefused
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, ProfileProperty
 from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.ports import ExposedSegment
@@ -66,7 +66,12 @@ class RestSource:
         query = [("count", "1"), ("expand", "ranges"), ("ranges", str(parts))]
         query += _refinement(modified)
         path = _profiles_path(segment)
-        found: list[WireLink] = self._client.get(path, query, lambda body: read_links(body, path))
+        found: list[WireLink]
+        try:
+            found = self._client.get(path, query, lambda body: read_links(body, path))
+        except RequestRefused:
+            # A tenant need not take an `expand` that it does not know.
+            return None
         cursors = [_cursor_in(link.href) for link in found if link.rel == "range"]
         return cursors if len(cursors) == parts and all(cursors) else None
 

@@ -9,8 +9,14 @@ from uuid import UUID
 
 import msgspec
 
-from profile_exchange.domain.entries import Entry
-from profile_exchange.domain.errors import NoLongerExposed, ProtocolViolation, SourceUnavailable
+from profile_exchange.domain.entries import Alternative, Entry
+from profile_exchange.domain.errors import (
+    NoLongerExposed,
+    ProtocolViolation,
+    RequestRefused,
+    SourceUnavailable,
+    TargetRefused,
+)
 from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.pipeline.ports import KnownProperty, Reply, Result, Verdict
 from profile_exchange.pipeline.received import ReceivedProfile
@@ -18,7 +24,7 @@ from profile_exchange.tenants.rest.answers import Answer, raise_for
 from profile_exchange.tenants.rest.client import Query, RestClient
 from profile_exchange.tenants.rest.entries import body_within, read_results
 from profile_exchange.tenants.rest.source import RestSource
-from profile_exchange.tenants.rest.wire import WireProperty, read
+from profile_exchange.tenants.rest.wire import WireFound, WireProperty, read
 
 #: REST API v2 processes so many entries of a request.
 MAX_ENTRIES = 1000
@@ -70,7 +76,14 @@ class RestTarget:
             "tags": list(wanted.tags),
             "indexed": wanted.indexed,
         }
-        self._client.put(path, msgspec.json.encode(told), lambda _: None)
+        try:
+            self._client.put(path, msgspec.json.encode(told), lambda _: None)
+        except RequestRefused:
+            raise TargetRefused(
+                f"{self._client.host} does not let profile property {wanted.id} be made (400): one "
+                "of that name may belong to a plugin, or its id or type is none that the tenant "
+                "takes. Make it there by hand, or map to another property."
+            ) from None
 
     def write(self, entries: Mapping[str, Entry], objectives: Collection[str]) -> Reply:
         """Ask once for as many of the entries to be written as go into one request."""
@@ -99,6 +112,18 @@ class RestTarget:
             )
         raise_for(answer, self._client.host, _PROFILES)
         return Reply(Verdict.ANSWERED, read_results(answer.body, _PROFILES))
+
+    def find(self, criteria: Alternative) -> Sequence[str]:
+        """The ids of the profiles that have all these values; none by what is no identifier."""
+        query = [("property", each.property) for each in criteria]
+        query += [("value", each.value) for each in criteria]
+        try:
+            found = self._client.get(
+                _PROFILES, query, lambda body: read(body, WireFound, _PROFILES)
+            )
+        except RequestRefused:
+            return []
+        return [each.id for each in found.profiles or []]
 
     def values(
         self, profile_id: UUID, properties: Sequence[str]

@@ -93,6 +93,18 @@ class WireObjectives(msgspec.Struct, rename="camel"):
     total_results: int | None = None
 
 
+class WireId(msgspec.Struct):
+    """A profile that was found."""
+
+    id: str
+
+
+class WireFound(msgspec.Struct):
+    """The profiles that were found by unique identifiers."""
+
+    profiles: list[WireId] | None = None
+
+
 class WireLink(msgspec.Struct):
     """A related address."""
 

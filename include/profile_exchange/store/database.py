@@ -19,6 +19,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from profile_exchange.domain.errors import (
     ConfigurationError,
@@ -86,6 +87,11 @@ def store_errors(url: str) -> Iterator[None]:
     """
     try:
         yield
+    except PoolTimeout:
+        raise StoreUnavailable(
+            f"Every connection of this process to the profile store at {address(url)} is in use: "
+            "try again later, or ask it for less at once."
+        ) from None
     except (DBAPIError, psycopg.Error) as error:
         raise _told(error, url) from None
 

@@ -3,19 +3,25 @@
 The transaction reads one snapshot, as a package of an import does (`pipeline.upsert`): if
 somebody else writes the same profile meanwhile, PostgreSQL refuses the later of the two, and the
 request is tried again on what is there then.
+
+A partner gives an answer up after a while, and sends again what it has no answer for. Nothing
+that it gave up may be written after that, so a request has only so many seconds.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from math import inf
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError
 from tenacity import (
     RetryError,
@@ -55,25 +61,40 @@ from profile_exchange.tenants.postgres.accepting.terms import (
 from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
 
 ATTEMPTS = 12
-STATEMENT_TIMEOUT = "60s"
+#: Seconds in all. Our own client waits for 60 (`tenants.rest.network.Patience`), others not less.
+WITHIN = 45.0
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The entries of one request: whose, with which credential, for which objectives, when."""
+    """The entries of one request: whose, with which credential, for which objectives, when.
+
+    ``until`` is when it has to be written, by the monotonic clock: so many seconds after it came.
+    """
 
     connection: Connection
     client_id: str
     entries: Sequence[Entry]
     objectives: Collection[str]
     at: datetime
+    until: float = field(default_factory=lambda: time.monotonic() + WITHIN)
+
+    def time_left(self) -> float:
+        """The seconds that are left. Raises `StoreUnavailable` when there are none."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise StoreUnavailable(
+                f"A partner's entries were given up after {WITHIN:.0f} s: the profile store is "
+                "busy, and the partner is told to try again."
+            )
+        return left
 
 
 def accept(url: str, submission: Submission) -> list[Outcome]:
     """Write a submission, and return what became of each entry, in their order.
 
     ``url`` is the store's for the writing role. Raises `StoreUnavailable` when others kept
-    changing the same profiles.
+    changing the same profiles, or when it takes too long.
     """
     attempts = Retrying(
         retry=retry_if_exception(_lost_a_race),
@@ -108,9 +129,10 @@ def _lost_a_race(error: BaseException) -> bool:
 
 
 def _attempt(url: str, submission: Submission) -> list[Outcome]:
+    submission.time_left()
     engine = engine_for(url).execution_options(isolation_level="REPEATABLE READ")
     with engine.begin() as database:
-        database.execute(text(f"set local statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        _hold_to(database, submission)
         terms = read_terms(database, submission.connection, submission.objectives)
         numbered = dict(enumerate(submission.entries))
         refused = {number: refusal(entry, terms) for number, entry in numbered.items()}
@@ -119,6 +141,20 @@ def _attempt(url: str, submission: Submission) -> list[Outcome]:
         outcomes |= _write(database, asked, terms, submission.at)
         _record(database, submission, outcomes.values())
         return [outcomes[number] for number in numbered]
+
+
+def _hold_to(database: Database, submission: Submission) -> None:
+    """No statement from now on may take longer than is left of the request's time."""
+    told = inf
+
+    def limit(_: Database, cursor: Any, *__: Any) -> None:
+        nonlocal told
+        left = submission.time_left()
+        if left < told - 1:
+            told = left
+            cursor.execute(f"set local statement_timeout = {max(1, int(left * 1000))}")
+
+    event.listen(database, "before_cursor_execute", limit)
 
 
 def _write(

@@ -17,10 +17,14 @@ Fault = Callable[[Any], Answer]
 
 @dataclass(frozen=True)
 class Played:
-    """A fault of a write to come: before the tenant has processed it, or after."""
+    """A fault of a write to come: before the tenant has processed it, or after.
+
+    One that is ``late`` is carried out when its answer has been given up.
+    """
 
     fault: Fault
     processed: bool = True
+    late: bool = False
 
 
 @dataclass
@@ -35,7 +39,8 @@ class ScriptedTenant(ScriptedPartner):
     """It looks for mail addresses, sets, and adds whatever comes, as often as it comes.
 
     ``values`` and ``sums`` are faults of its next writes of either, ``types`` what it says of its
-    properties.
+    properties. ``names`` are the states in which it says which profile it found, and what asks for
+    nothing it may skip. ``under_way`` are requests that it has yet to carry out.
     """
 
     def __init__(self) -> None:
@@ -44,7 +49,15 @@ class ScriptedTenant(ScriptedPartner):
         self.types = {"email": "EMAIL", "section": "SELECT", "articles": "RANGE"}
         self.values: list[Played] = []
         self.sums: list[Played] = []
+        self.names = {"CREATED", "MODIFIED", "UNCHANGED"}
+        self.skips_nothing_to_do = False
+        self.under_way: list[Request] = []
         self.added = 0
+
+    def catch_up(self, *_: Any) -> None:
+        """Carry out what is still under way: nobody waits for the answers any more."""
+        while self.under_way:
+            self._results(self.under_way.pop(0))
 
     def add(self, mail: str) -> Held:
         made = Held(str(uuid.uuid4()), {"email": [mail]})
@@ -59,7 +72,19 @@ class ScriptedTenant(ScriptedPartner):
         kind, _, name = request.path.removeprefix(f"{PREFIX}/").partition("/")
         if kind == "profileProperties":
             return self._property(request, name)
-        return self._profile(name) if request.method == "GET" else self._written(request)
+        if request.method == "PUT":
+            return self._written(request)
+        return self._profile(name) if name else self._search(request)
+
+    def _search(self, request: Request) -> Answer:
+        wanted = {
+            kind: [text for key, text in request.query if key == kind]
+            for kind in ("property", "value")
+        }
+        if wanted["property"] != ["email"]:
+            return Answer({}, status=501)
+        found = [each for each in self.held.values() if each.properties["email"] == wanted["value"]]
+        return Answer({"profiles": [{"id": each.id} for each in found]})
 
     def _property(self, request: Request, name: str) -> Answer:
         if not name:
@@ -83,19 +108,26 @@ class ScriptedTenant(ScriptedPartner):
         waiting = self.sums if b'"INCREMENT"' in request.body else self.values
         played = waiting.pop(0) if waiting else None
         if played and not played.processed:
+            self.under_way += [request] * played.late
             return played.fault(None)
-        results = [self._entry(entry) for entry in json.loads(request.body)]
+        results = self._results(request)
         return played.fault(results) if played else Answer(results)
+
+    def _results(self, request: Request) -> list[dict[str, Any]]:
+        return [self._entry(entry) for entry in json.loads(request.body)]
 
     def _entry(self, entry: dict[str, Any]) -> dict[str, Any]:
         found = self._found(entry)
         if found is None:
             return {"identifier": entry["identifier"], "state": "NOTFOUND"}
+        if self.skips_nothing_to_do and not entry["properties"]:
+            return {"identifier": entry["identifier"], "state": "SKIPPED"}
         before = json.dumps(found.properties)
         for rule in entry["properties"]:
             self._rule(found, rule)
         state = "UNCHANGED" if json.dumps(found.properties) == before else "MODIFIED"
-        return {"identifier": entry["identifier"], "state": state, "profileId": found.id}
+        named = {"profileId": found.id} if state in self.names else {}
+        return {"identifier": entry["identifier"], "state": state, **named}
 
     def _found(self, entry: dict[str, Any]) -> Held | None:
         if "profileId" in entry:

@@ -6,7 +6,7 @@ A model that knows neither requests nor answers says what they have to be.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -42,6 +42,8 @@ PASSING: dict[str, Played] = {
     "503, all done": Played(lambda _: faults.busy(503)),
     "413, all done, one told": Played(lambda results: Answer(results[:1], status=413)),
 }
+#: No answer comes, and the request is carried out while the import waits.
+LATE = {"late": Played(faults.hung_up, processed=False, late=True)}
 #: What an entry alone is refused with waits for the next run.
 REFUSED = {"400": Played(lambda _: faults.busy(400), processed=False)}
 
@@ -58,12 +60,14 @@ class Chapter:
 
 @st.composite
 def chapters(draw: st.DrawFn, *, refused: bool = False) -> Chapter:
-    faulty = st.lists(st.sampled_from([*PASSING, *(REFUSED if refused else ())]), max_size=5)
+    passing = [*PASSING, *(REFUSED if refused else ())]
+    values = st.lists(st.sampled_from(passing), max_size=5)
+    sums = st.lists(st.sampled_from([*passing, *LATE]), max_size=5)
     where = draw(st.permutations([*NAMES, "nobody"]))
     amounts = st.none() | st.integers(0, 9)
     received = {number + 1: (name, draw(amounts)) for number, name in enumerate(where[:3])}
     deaths = draw(st.lists(st.integers(0, 70), max_size=3))
-    return Chapter(received, draw(faulty), draw(faulty), deaths)
+    return Chapter(received, draw(values), draw(sums), deaths)
 
 
 stories = st.tuples(st.lists(chapters(), max_size=2), chapters(refused=True))
@@ -127,7 +131,7 @@ def play(summing: SummingExchange, chapter: Chapter) -> None:
     """One run, each package of which is tried until it is written."""
     summing.receives(chapter.received)
     run, admission = summing.gated()
-    known = PASSING | REFUSED
+    known = PASSING | LATE | REFUSED
     summing.served.values = [known[name] for name in chapter.values]
     summing.served.sums = [known[name] for name in chapter.sums]
     for package in admission.packages:
@@ -141,7 +145,8 @@ def play(summing: SummingExchange, chapter: Chapter) -> None:
 
 
 def written(summing: SummingExchange, run: Run, package: IdRange) -> Any:
-    return upsert(run, package, summing.today, summing.tenant.target, QUICK)
+    waiting = replace(QUICK, sleep=summing.served.catch_up)
+    return upsert(run, package, summing.today, summing.tenant.target, waiting)
 
 
 def until_done(task: Callable[[], Any]) -> None:

@@ -221,6 +221,7 @@ sum_intent = Table(
     Column("difference", Numeric, nullable=False),
     Column("before", Numeric, nullable=False),
     Column("written_at", TIMESTAMP, nullable=False),
+    Column("asked_at", TIMESTAMP),
     schema="exchange",
 )
 

@@ -25,11 +25,15 @@ _SPLIT = {Verdict.TOO_MANY, Verdict.REFUSED}
 
 @dataclass(frozen=True, slots=True)
 class Endurance:
-    """How often to ask without any answer, how long to wait in between (seconds), and how."""
+    """How often to ask without any answer, how long to wait in between (seconds), and how.
+
+    ``at_work`` is how long a tenant may go on with a request whose answer has been given up.
+    """
 
     attempts: int = 8
     backoff: float = 0.5
     longest: float = 60.0
+    at_work: float = 60.0
     unreadable: int = 20
     sleep: Callable[[float], None] = time.sleep
 
@@ -68,6 +72,12 @@ class Asking:
         if len(known) < len(sent) and not splits:
             self._wait(reply)
         return Reply(reply.verdict, known, reply.retry_after)
+
+    def let_finish(self, ago: float | None) -> None:
+        """Wait until the tenant is done with whatever it was asked for so many seconds ago."""
+        left = 0.0 if ago is None else self.endurance.at_work - ago
+        if left > 0:
+            self.endurance.sleep(left)
 
     def _unread(self) -> Result:
         self._unreadable += 1

@@ -1,8 +1,9 @@
 """Intents: what is about to be added to sums at another tenant, written down before it is asked.
 
 An intent is ``exchange.sum_intent``'s row of one source profile: what it adds to one property of
-one profile, and what that holds without it. It ends in the transaction that enters it into the
-ledger of contributions, or when it is known that nothing was added.
+one profile, what that holds without it, and when the tenant was last asked for it. It ends in the
+transaction that enters it into the ledger of contributions, or when it is known that nothing was
+added.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Float,
     Numeric,
     Select,
     Subquery,
@@ -52,7 +54,7 @@ from profile_exchange.pipeline.remote.rivals import change_state
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store.tables import contribution, sum_intent
 
-_NAMES = [column.name for column in sum_intent.columns]
+_NAMES = [column.name for column in sum_intent.columns if column.name != "asked_at"]
 #: Property and profile that a sum is about.
 Key = tuple[str, UUID]
 
@@ -66,6 +68,7 @@ class Intent:
     before: Decimal
     difference: Decimal
     leaves_nothing: bool
+    asked: bool
 
     @property
     def key(self) -> Key:
@@ -112,14 +115,22 @@ def _answered(run: Run, package: IdRange) -> Subquery:
     )
 
 
+def brings(
+    sums: ColumnElement[Any], is_new: ColumnElement[bool], mapping: PropertyMapping
+) -> ColumnElement[Any]:
+    """What a source profile brings to one that is new, or is not; null if it brings nothing."""
+    amount = brought(sums, mapping)
+    if mapping.restriction is Restriction.ALL_PROFILES:
+        return amount
+    for_new = mapping.restriction is Restriction.NEW_PROFILES_ONLY
+    return case((is_new == for_new, amount), else_=None)
+
+
 def _intend(
     database: Database, run: Run, mapped: Subquery, mapping: PropertyMapping, now: datetime
 ) -> None:
     ledger, same, before = held(run, mapped, mapping)
-    brings: ColumnElement[Any] = brought(mapped.c.sums, mapping)
-    if mapping.restriction is not Restriction.ALL_PROFILES:
-        for_new = mapping.restriction is Restriction.NEW_PROFILES_ONLY
-        brings = case((mapped.c.is_new == for_new, brings), else_=None)
+    amount = brings(mapped.c.sums, mapped.c.is_new, mapping)
     had = func.coalesce(before.amount, 0)
     rows = (
         select(
@@ -128,14 +139,14 @@ def _intend(
             mapped.c.target_id,
             literal(mapping.label),
             mapped.c.profile_id,
-            brings,
-            func.coalesce(brings, 0) - had,
+            amount,
+            func.coalesce(amount, 0) - had,
             _held_in_all(run, mapping.target, mapped.c.target_id),
             literal(now),
         )
         .select_from(mapped.outerjoin(ledger, same))
-        .where(or_(brings.isnot(None), func.coalesce(before.from_another, False)))
-        .where(or_(brings.is_distinct_from(ledger.c.amount), before.from_another))
+        .where(or_(amount.isnot(None), func.coalesce(before.from_another, False)))
+        .where(or_(amount.is_distinct_from(ledger.c.amount), before.from_another))
     )
     database.execute(insert(sum_intent).from_select(_NAMES, rows).on_conflict_do_nothing())
 
@@ -218,6 +229,7 @@ def open_intents(database: Database, run: Run) -> list[Intent]:
             func.min(table.c.before),
             func.sum(table.c.difference),
             func.bool_and(table.c.amount.is_(None)),
+            func.bool_or(table.c.asked_at.isnot(None)),
         )
         .where(table.c.connection == run.connection.id)
         .group_by(table.c.property_id, table.c.target_id)
@@ -241,6 +253,23 @@ def hold_nothing(run: Run, intent: Intent) -> None:
     with run.engine.begin() as database:
         database.execute(update(sum_intent).where(_about(run, {intent.key})).values(**anew))
         database.execute(delete(ledger).where(forgotten))
+
+
+def note_asked(run: Run, keys: Collection[Key]) -> None:
+    """Note that the tenant is about to be asked, by the clock of the database."""
+    with run.engine.begin() as database:
+        change = update(sum_intent).where(_about(run, keys))
+        database.execute(change.values(asked_at=func.clock_timestamp()))
+
+
+def last_asked(run: Run) -> float | None:
+    """How many seconds ago the tenant was last asked for what is open; None if it never was."""
+    since = func.clock_timestamp() - func.max(sum_intent.c.asked_at)
+    query = select(cast(func.extract("epoch", since), Float)).where(
+        sum_intent.c.connection == run.connection.id
+    )
+    with run.engine.connect() as database:
+        return database.execute(query).scalar_one()
 
 
 def _about(run: Run, keys: Collection[Key]) -> ColumnElement[bool]:
@@ -287,11 +316,21 @@ def _mark_modified(database: Database, run: Run, keys: Collection[Key]) -> None:
     database.execute(changed.values(state=State.MODIFIED.value))
 
 
-def drop(run: Run, keys: Collection[Key], state: str = "", about: str = "") -> None:
-    """End intents that nothing came of; with a state, say it of the profiles they were from."""
+def drop(
+    run: Run,
+    keys: Collection[Key],
+    state: str = "",
+    about: str = "",
+    *,
+    of: Collection[str] = PROCESSED,
+) -> None:
+    """End intents that nothing came of; with a state, say it of the profiles they were from.
+
+    ``of`` are the states that it takes the place of.
+    """
     with run.engine.begin() as database:
         if state:
-            change_state(database, run, _sources(run, keys), state, about)
+            change_state(database, run, _sources(run, keys), state, about, of=of)
         database.execute(delete(sum_intent).where(_about(run, keys)))
 
 

@@ -84,8 +84,16 @@ def _is_in(package: IdRange, profile_id: UUID) -> bool:
     return package.first <= profile_id <= package.last
 
 
-def change_state(database: Database, run: Run, profiles: Any, state: str, about: str = "") -> None:
-    """Say of some profiles that were answered what became of them after all."""
+def change_state(
+    database: Database,
+    run: Run,
+    profiles: Any,
+    state: str,
+    about: str = "",
+    *,
+    of: Collection[str] = PROCESSED,
+) -> None:
+    """Say of some profiles, answered with one ``of`` these states, what became of them at last."""
     sent = run.staging.sent
-    changed = update(sent).where(sent.c.profile_id.in_(profiles), sent.c.state.in_(PROCESSED))
+    changed = update(sent).where(sent.c.profile_id.in_(profiles), sent.c.state.in_(of))
     database.execute(changed.values(state=state, about=about))

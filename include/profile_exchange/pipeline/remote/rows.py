@@ -7,8 +7,8 @@ from itertools import islice, product
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, select
 from sqlalchemy import Connection as Database
-from sqlalchemy import Row, Select, and_, exists, select
 
 from profile_exchange.domain.connection import IdentifierPair, Restriction, Strategy, Unmatched
 from profile_exchange.domain.entries import Alternative, Criterion, Entry, Rule, State
@@ -58,6 +58,16 @@ def refused_as_new(
         str(row.profile_id): Result(UNFIT, about=tuple(sorted(unfit(run, _rules(run, row)))))
         for row in (database.execute(query) if unknown else ())
     }
+
+
+def answered(
+    database: Database, run: Run, which: ColumnElement[bool], most: int
+) -> dict[str, Entry]:
+    """Entries of profiles that were answered, by profile id, in the order of those."""
+    mapped, sent = run.staging.mapped, run.staging.sent
+    query = _rows(run).join(sent, sent.c.profile_id == mapped.c.profile_id).where(which)
+    found = database.execute(query.order_by(mapped.c.profile_id).limit(most))
+    return {str(row.profile_id): _entry(run, row) for row in found}
 
 
 def entries_to(database: Database, run: Run, targets: dict[UUID, UUID]) -> dict[str, Entry]:

@@ -6,6 +6,10 @@ contributions (`pipeline.contributions`) when it is known to be done. Where no a
 profile is read: it holds the one, or the other. If it holds neither, somebody else writes to it,
 and nothing is added until a person has looked.
 
+A tenant may go on with a request whose answer was given up. So it is left the time to finish
+before anything is read, and what is sent once more after that counts as done only when the
+profile is seen to hold it: otherwise both requests may have been carried out.
+
 One package adds up at a time, so that no two intents are about one property of one profile.
 """
 
@@ -14,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection as Database
@@ -40,7 +45,9 @@ from profile_exchange.pipeline.remote.intents import (
     hold_before,
     hold_nothing,
     intend,
+    last_asked,
     mark_unsettled,
+    note_asked,
     open_intents,
 )
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_REFUSED
@@ -50,11 +57,17 @@ from profile_exchange.store.tables import contribution
 
 _FOR_NEW = Restriction.NEW_PROFILES_ONLY
 
-#: Answers that mean that nothing was added. What any other means is told by the profile.
-_NOT_DONE = {
+#: Answers that say of a profile that it is not, or not any more, to be written.
+_NOT_MEANT = {
     State.NOTFOUND.value,
     State.CONSENT_MISMATCH.value,
     State.RESTRICTION_MISMATCH.value,
+}
+#: What else came for a profile stays written, and its fate with it.
+_NOTHING_WRITTEN = (State.UNCHANGED.value,)
+#: Answers that mean that nothing was added. What any other means is told by the profile.
+_NOT_DONE = {
+    *_NOT_MEANT,
     State.SKIPPED.value,
     State.UNAUTHORIZED.value,
     UNREADABLE,
@@ -68,15 +81,27 @@ def take_turn(database: Database, run: Run) -> None:
     database.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def settle_open(run: Run, target: Target) -> None:
-    """Settle what an earlier attempt, or an earlier run, left open: by reading, not by guessing."""
+def settle_open(run: Run, asking: Asking) -> set[Key]:
+    """Settle what an earlier attempt, or an earlier run, left open: by reading, not by guessing.
+
+    Returns what was asked for, and is not done.
+    """
     with run.engine.connect() as database:
         left = open_intents(database, run)
-    _settle_by_reading(run, target, left)
+    asking.let_finish(last_asked(run))
+    undone = _settle_by_reading(run, asking.target, left, again=True)
+    if undone:
+        drop(run, {intent.key for intent in undone})
+    return {intent.key for intent in undone if intent.asked}
 
 
-def add_up(run: Run, asking: Asking, package: IdRange, now: datetime) -> None:
-    """Add what the profiles of a package contribute more, or less, than last time."""
+def add_up(
+    run: Run, asking: Asking, package: IdRange, now: datetime, doubtful: Collection[Key] = ()
+) -> None:
+    """Add what the profiles of a package contribute more, or less, than last time.
+
+    ``doubtful`` is what the tenant was asked for before, without an answer.
+    """
     with run.engine.begin() as database:
         stuck = {intent.key for intent in open_intents(database, run)}
         intend(database, run, package, now)
@@ -85,7 +110,7 @@ def add_up(run: Run, asking: Asking, package: IdRange, now: datetime) -> None:
         open_now = [each for each in open_intents(database, run) if each.key not in stuck]
     nothing = {each.key for each in open_now if not each.difference}
     enter(run, nothing, written=False)
-    _send(run, asking, [each for each in open_now if each.difference])
+    _send(run, asking, [each for each in open_now if each.difference], set(doubtful))
 
 
 def _read_shared(run: Run, target: Target, stuck: Collection[Key]) -> None:
@@ -104,20 +129,34 @@ def _read_shared(run: Run, target: Target, stuck: Collection[Key]) -> None:
             hold_before(run, intent, holds)
 
 
-def _send(run: Run, asking: Asking, intents: Iterable[Intent]) -> None:
+def _send(run: Run, asking: Asking, intents: Iterable[Intent], doubtful: set[Key]) -> None:
     waiting: dict[str, list[Intent]] = {}
     for intent in intents:
         waiting.setdefault(str(intent.target_id), []).append(intent)
     while waiting:
         some = dict(list(waiting.items())[: asking.size])
+        note_asked(run, {intent.key for each in some.values() for intent in each})
         reply = asking.ask({name: _entry(name, each) for name, each in some.items()})
         answered = {name: waiting.pop(name) for name in reply.results}
-        _settle(run, asking.target, answered, reply.results)
+        _settle(run, asking.target, answered, reply.results, doubtful)
         if _may_be_done(reply):
-            for name in some.keys() - reply.results.keys():
-                left = _settle_by_reading(run, asking.target, waiting.pop(name), again=True)
-                if left:
-                    waiting[name] = left
+            unknown = [waiting.pop(name) for name in some.keys() - reply.results.keys()]
+            left = _settle_unknown(run, asking, reply, chain.from_iterable(unknown))
+            waiting |= left
+            if reply.verdict is Verdict.LOST:
+                doubtful |= {intent.key for each in left.values() for intent in each}
+
+
+def _settle_unknown(
+    run: Run, asking: Asking, reply: Reply, intents: Iterable[Intent]
+) -> dict[str, list[Intent]]:
+    """Find out about sums without an answer. Returns what has to be sent again, by profile."""
+    if reply.verdict is Verdict.LOST:
+        asking.let_finish(last_asked(run))
+    left: dict[str, list[Intent]] = {}
+    for intent in _settle_by_reading(run, asking.target, intents, again=True):
+        left.setdefault(str(intent.target_id), []).append(intent)
+    return left
 
 
 def _may_be_done(reply: Reply) -> bool:
@@ -135,20 +174,49 @@ def _settle(
     target: Target,
     answered: Mapping[str, list[Intent]],
     results: Mapping[str, Result],
+    doubtful: Collection[Key],
 ) -> None:
-    added = [name for name, result in results.items() if result.state == State.MODIFIED.value]
-    enter(run, {intent.key for name in added for intent in answered[name]})
-    for name in results.keys() - set(added):
-        _settle_otherwise(run, target, answered[name], results[name])
+    added: set[Key] = set()
+    for name, result in results.items():
+        intents = answered[name]
+        if any(intent.key in doubtful for intent in intents):
+            _settle_doubtful(run, target, intents, result)
+        elif result.state == State.MODIFIED.value:
+            added |= {intent.key for intent in intents}
+        else:
+            _settle_otherwise(run, target, intents, result)
+    enter(run, added)
+
+
+def _settle_doubtful(run: Run, target: Target, intents: list[Intent], result: Result) -> None:
+    if result.state not in _NOT_DONE:
+        _confirm(run, target, intents)
+    elif left := _settle_by_reading(run, target, intents, again=True):
+        _settle_otherwise(run, target, left, result)
+
+
+def _confirm(run: Run, target: Target, intents: Iterable[Intent]) -> None:
+    """Settle what was sent twice: an answer to the one says nothing of the other."""
+    for intent in intents:
+        read = target.values(intent.target_id, [intent.property_id])
+        if read is None:
+            drop(run, {intent.key})
+        elif _number(read, intent.property_id) == intent.after:
+            enter(run, {intent.key})
+        else:
+            mark_unsettled(run, [intent.key])
 
 
 def _settle_otherwise(run: Run, target: Target, intents: list[Intent], result: Result) -> None:
     if result.state not in _NOT_DONE:
         _settle_by_reading(run, target, intents)
+        return
+    keys, about = {intent.key for intent in intents}, next(iter(result.about), "")
+    if result.state in _NOT_MEANT:
+        drop(run, keys, result.state, about, of=_NOTHING_WRITTEN)
     else:
-        refused = SUM_REFUSED if result.state == State.SKIPPED.value else ""
-        keys = {intent.key for intent in intents}
-        drop(run, keys, refused, result.about[0] if result.about else "")
+        refused = SUM_REFUSED if result.state == State.SKIPPED.value else result.state
+        drop(run, keys, refused, about)
 
 
 def _settle_by_reading(

@@ -33,6 +33,7 @@ from profile_exchange.pipeline.package_ledger import (
 from profile_exchange.pipeline.ports import Result, Target
 from profile_exchange.pipeline.remote import rows, sums
 from profile_exchange.pipeline.remote.asking import Asking, Endurance
+from profile_exchange.pipeline.remote.naming import name_all, understood
 from profile_exchange.pipeline.remote.outcomes import settle_answers
 from profile_exchange.pipeline.remote.properties import make_missing
 from profile_exchange.pipeline.remote.rivals import winners_over
@@ -64,11 +65,13 @@ def upsert(
         _prepare(run, target, now)
         asking = Asking(target, run.connection.objectives, endurance or Endurance())
         _ask_for_all(guard, run, package, asking, now)
+        if summed(run.goal):
+            name_all(run, package, target)
         _write_winners_again(run, package, asking)
         if summed(run.goal):
             sums.take_turn(guard, run)
-            sums.settle_open(run, target)
-            sums.add_up(run, asking, package, now)
+            doubtful = sums.settle_open(run, asking)
+            sums.add_up(run, asking, package, now, doubtful)
             sums.mark_stuck(run)
         return _enter(run, package, now)
 
@@ -103,9 +106,13 @@ def _ask_for_all(
             return
         with _turn(guard, run, alone=asking.alone):
             reply = asking.ask(entries)
+            results = {
+                name: understood(asking.target, entries[name], result)
+                for name, result in reply.results.items()
+            }
         with run.engine.begin() as database:
-            refused = rows.refused_as_new(database, run, entries, reply.results)
-            _note_answers(database, run, {**reply.results, **refused}, now)
+            refused = rows.refused_as_new(database, run, entries, results)
+            _note_answers(database, run, {**results, **refused}, now)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("difference", sa.Numeric(), nullable=False),
         sa.Column("before", sa.Numeric(), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("connection", "property_id", "target_id", "source_property"),
         schema="exchange",
     )

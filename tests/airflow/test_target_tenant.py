@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.models.connection import Connection
+from rich.console import Console
 
+from profile_exchange.cli.check import _tell
 from profile_exchange.config.settings import settings
 from profile_exchange.domain.errors import ConfigurationError, WrongHost
+from profile_exchange.orchestration.check import check
 from profile_exchange.orchestration.target import target_tenant_of
 from profile_exchange.pipeline.remote.properties import TargetTenant
 from tests.exposure.conftest import (  # noqa: F401
@@ -20,7 +26,9 @@ from tests.exposure.conftest import (  # noqa: F401
     installation,
 )
 from tests.remote.over_api import RemoteExchange
+from tests.remote.scripted_tenant import ScriptedTenant
 from tests.remote.served import GOAL, THEIRS, TYPES, Served, imports_twice, served_tenant
+from tests.tenants.scripted_partner import KEY, SECRET
 
 OURS = {
     "name": "Harbor Goods",
@@ -104,3 +112,40 @@ def test_a_tenant_that_is_hosted_here_needs_no_way(tenants: Path, store_url: str
     connection = Ours(store_url, GOAL, THEIRS, TYPES).connection
     with target_tenant_of(connection, lambda _: None) as found:
         assert found is None
+
+
+@pytest.mark.usefixtures("tenants")
+def test_a_check_tells_what_our_tenant_lacks(
+    tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "title": "Taylor Times",
+        "tenant": "harbor-goods",
+        "partner": {"name": "Taylor Times", "host": OURS["host"]},
+        "objectives": ["sharing"],
+        "import": {
+            "credentials": "taylor_times",
+            "mappings": [{"from": "section", "to": "TaylorTimes_Section"}],
+        },
+    }
+    for kind, name, text in (
+        ("connections", "taylor-times.yaml", yaml.safe_dump(told)),
+        ("secrets", OURS["work"], store_url),
+    ):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / name).write_text(text)
+        monkeypatch.setenv(f"EXCHANGE_{kind.upper()}_DIR", str(tmp_path / kind))
+    with (served := ScriptedTenant()).running():
+        extra = json.dumps({"base_url": served.base_url})
+        kept = Connection(
+            None, "http", host=OURS["host"], login=KEY, password=SECRET, extra=extra
+        ).get_uri()
+        for name in ("TAYLOR_TIMES", "HARBOR_GOODS"):
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", kept)
+        answer = check("taylor-times")
+    assert answer["missing"] == ["objective sharing at tenant harbor-goods"]
+    assert "does not show segment everybody to its key" in answer["doubtful"][0]
+    shown = io.StringIO()
+    _tell("Taylor Times", answer, Console(file=shown, width=400))
+    assert answer["doubtful"][0] in shown.getvalue()
+    assert "Missing: objective sharing at tenant harbor-goods" in shown.getvalue()

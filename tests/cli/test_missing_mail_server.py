@@ -18,7 +18,7 @@ ANSWER = {
     "authenticated": True,
     "host": "taylor-times.localhost",
     **dict.fromkeys(("segments", "properties", "identifiers", "missing"), ()),
-    **dict.fromkeys(("new_segments", "gone_segments"), ()),
+    **dict.fromkeys(("new_segments", "gone_segments", "doubtful"), ()),
 }
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from profile_exchange.domain.errors import NoLongerExposed, SourceUnavailable
+from profile_exchange.domain.errors import CredentialsRefused, NoLongerExposed, SourceUnavailable
 from profile_exchange.pipeline.remote.asking import Endurance
 from profile_exchange.pipeline.remote.properties import TargetTenant
 from profile_exchange.pipeline.remote.upsert import upsert
@@ -43,6 +43,8 @@ class ApiClient:
         answer = self.writer.api.request("GET", f"/rest/v2{path}", params=query)
         if answer.status_code == 404:
             raise NoLongerExposed("There is none.")
+        if answer.status_code in {401, 403}:
+            raise CredentialsRefused("This is not yours to see.")
         assert answer.status_code == 200, answer.text
         return parse(answer.content)
 

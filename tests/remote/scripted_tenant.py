@@ -40,7 +40,8 @@ class ScriptedTenant(ScriptedPartner):
 
     ``values`` and ``sums`` are faults of its next writes of either, ``types`` what it says of its
     properties. ``names`` are the states in which it says which profile it found, and what asks for
-    nothing it may skip. ``under_way`` are requests that it has yet to carry out.
+    nothing it may skip. ``listed`` are its segments and objectives; None are not ours to see.
+    ``under_way`` are requests that it has yet to carry out.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class ScriptedTenant(ScriptedPartner):
         self.sums: list[Played] = []
         self.names = {"CREATED", "MODIFIED", "UNCHANGED"}
         self.skips_nothing_to_do = False
+        self.listed: dict[str, list[str] | None] = {"segments": ["visitors"], "objectives": []}
         self.under_way: list[Request] = []
         self.added = 0
 
@@ -72,6 +74,10 @@ class ScriptedTenant(ScriptedPartner):
         kind, _, name = request.path.removeprefix(f"{PREFIX}/").partition("/")
         if kind == "profileProperties":
             return self._property(request, name)
+        if kind in self.listed:
+            found = self.listed[kind]
+            ids = [{"id": each} for each in found or ()]
+            return Answer({kind: ids}, status=403 if found is None else 200)
         if request.method == "PUT":
             return self._written(request)
         return self._profile(name) if name else self._search(request)

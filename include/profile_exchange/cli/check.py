@@ -77,6 +77,8 @@ def _tell(title: str, answer: dict[str, Any], console: Console) -> None:
             console.print(f"{word} since the last run: segment {name}", markup=False)
     if answer["mail"]:
         console.print(answer["mail"], style="yellow", markup=False)
+    for doubtful in answer["doubtful"]:
+        console.print(doubtful, style="yellow", markup=False)
     for missing in answer["missing"]:
         console.print(f"Missing: {missing}", style="red", markup=False)
 

@@ -28,6 +28,7 @@ def check(connection_id: str) -> dict[str, Any]:
     from profile_exchange.orchestration.resolving import store_url_of
     from profile_exchange.orchestration.target import target_tenant_of
     from profile_exchange.pipeline.authenticate import changes_of_segments, look
+    from profile_exchange.pipeline.remote.properties import Lacking
 
     connection = registry.connection(connection_id)
     lookup = StoredConnection.get_connection_from_secrets
@@ -35,14 +36,20 @@ def check(connection_id: str) -> dict[str, Any]:
     with noting(url, connection) as let_in, partner_of(connection, lookup) as source:
         exposed = look(source, connection)
         let_in(exposed)
+    lacking = Lacking()
     with target_tenant_of(connection, lookup) as tenant:
         if tenant:
             tenant.target.authenticate()
+            lacking = tenant.lacking(connection)
     changes = changes_of_segments(url, connection, exposed)
+    found = found_of(exposed).as_json()
+    ours = [f"{name} at tenant {connection.tenant}" for name in lacking.missing]
     return {
         "authenticated": True,
         "host": connection.partner.host,
-        **found_of(exposed).as_json(),
+        **found,
+        "missing": [*found["missing"], *ours],
+        "doubtful": list(lacking.doubtful),
         "new_segments": list(changes.new),
         "gone_segments": list(changes.gone),
         "mail": missing_server(connection.notifications, lookup),

@@ -129,6 +129,12 @@ class Target(Protocol):
     def properties(self) -> Sequence[ProfileProperty]:
         """The profile properties that there are, without looking for who holds values of them."""
 
+    def segments(self) -> Collection[str] | None:
+        """The ids of the segments that are shown to us; None if they are not ours to see."""
+
+    def objectives(self) -> Collection[str] | None:
+        """The ids of the objectives that there are; None if they are not ours to see."""
+
     def property(self, property_id: str) -> KnownProperty | None:
         """A profile property, if there is one of this id. Telling who holds it may take a while."""
 

@@ -6,6 +6,7 @@ import. Nothing is kept of their values.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,16 @@ from profile_exchange.pipeline.targets import check_collisions, may_collide
 from profile_exchange.store.definitions import property_in, row_of
 from profile_exchange.store.tables import profile_property
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What a connection names and our tenant does not have, and what of it nobody can tell."""
+
+    missing: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class TargetTenant:
@@ -36,12 +47,50 @@ class TargetTenant:
         Raises what `Target` raises.
         """
         self.target.authenticate()
+        lacking = self.lacking(connection)
+        if lacking.missing:
+            log.warning(
+                "Tenant %s has no %s, which connection %s names: it counts for nobody. Make it "
+                "there, or take it out of the connection.",
+                connection.tenant,
+                ", ".join(lacking.missing),
+                connection.id,
+            )
+        for sentence in lacking.doubtful:
+            log.warning("%s", sentence)
         guarded = may_collide(database, connection.id, import_goal(connection).mappings)
         found = ask(self.target, connection, guarded)
         if any(known and known.holds_values is not False for known in map(found.get, guarded)):
             # The name that is suggested instead has to be free there.
             found = {**_listed(self.target), **found}
         return keep(database, found, now)
+
+    def lacking(self, connection: Connection) -> Lacking:
+        """What the tenant lacks, which shows otherwise only by what becomes of each profile.
+
+        Raises what `Target` raises.
+        """
+        doubtful = []
+        wanted = connection.objectives
+        known = self.target.objectives() if wanted else ()
+        if known is None:
+            doubtful.append(
+                f"Tenant {connection.tenant} does not let its key look up objectives: unless it "
+                f"has {', '.join(wanted)}, nothing of connection {connection.id} is written."
+            )
+        missing = [] if known is None else [f"objective {o}" for o in wanted if o not in known]
+        if self.visitors and not (import_goal(connection).links or self._shows(self.visitors)):
+            # A key may be told the segments that it reads, and write to another.
+            doubtful.append(
+                f"Tenant {connection.tenant} does not show segment {self.visitors} to its key: "
+                f"unless there is one, each profile of connection {connection.id} is withheld. "
+                "Look whether visitors in the tenant's file is its segment of who has visited a "
+                "channel."
+            )
+        return Lacking(tuple(missing), tuple(doubtful))
+
+    def _shows(self, segment: str) -> bool:
+        return segment in (self.target.segments() or ())
 
 
 def ask(

@@ -11,6 +11,7 @@ import msgspec
 
 from profile_exchange.domain.entries import Alternative, Entry
 from profile_exchange.domain.errors import (
+    CredentialsRefused,
     NoLongerExposed,
     ProtocolViolation,
     RequestRefused,
@@ -53,6 +54,20 @@ class RestTarget:
     def properties(self) -> Sequence[ProfileProperty]:
         """Every profile property that the tenant lists."""
         return RestSource(self._client).properties()
+
+    def segments(self) -> Collection[str] | None:
+        """The ids of the segments that are shown to us; None if they are not ours to see."""
+        try:
+            return {segment.id for segment in RestSource(self._client).segments()}
+        except CredentialsRefused:
+            return None
+
+    def objectives(self) -> Collection[str] | None:
+        """The ids of the objectives that there are; None if they are not ours to see."""
+        try:
+            return set(RestSource(self._client).objectives())
+        except CredentialsRefused:
+            return None
 
     def property(self, property_id: str) -> KnownProperty | None:
         """A profile property, if there is one of this id."""

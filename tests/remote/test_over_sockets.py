@@ -5,6 +5,7 @@ Each fault is played once where values are set, and once where sums are added.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
@@ -176,6 +177,29 @@ def test_a_profile_of_an_unknown_state_is_rejected_and_the_others_are_not(
     tenant.values = [Played(odd)]
     counts = exchange.counts()
     assert (counts.rejected, counts.modified) == (1, 2)
+
+
+@pytest.mark.parametrize("kind", [b'"section"', b"INCREMENT"], ids=["a value", "a sum"])
+def test_entries_that_are_never_answered_stop_nobody_else(
+    exchange: RemoteExchange, tenant: ScriptedTenant, kind: bytes
+) -> None:
+    """The tenant says something of all others, each time."""
+    well, lost = tenant.respond, {str(profile_id(n)) for n in (0, 1)}
+    lost |= {each.id for each in tenant.held.values() if each.properties["email"][0][0] in "ab"}
+
+    def respond(request: Request) -> Answer:
+        if request.method != "PUT" or kind not in request.body:
+            return well(request)
+        asked = [each for each in json.loads(request.body) if each["identifier"] not in lost]
+        return well(dataclasses.replace(request, body=json.dumps(asked).encode()))
+
+    tenant.respond = respond
+    counts = exchange.counts()
+    assert (counts.rejected, counts.modified) == (2, 1)
+    assert held(tenant)[2:] == WRITTEN[2:]
+    tenant.respond = well
+    assert exchange.counts().rejected == 0
+    assert (held(tenant), tenant.added) == (WRITTEN, 3)
 
 
 def test_an_entry_that_is_too_large_alone_stops_nobody_else(

@@ -19,6 +19,8 @@ from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
 MOST_AT_ONCE = 1000
 #: The state of an entry that the tenant refuses to read: as it is, or as large as it is.
 UNREADABLE = "UNREADABLE"
+#: The state of an entry that the tenant answers around, however often it is asked.
+UNANSWERED = "UNANSWERED"
 #: What may be taken when it is asked with less at once.
 _SPLIT = {Verdict.TOO_MANY, Verdict.REFUSED}
 
@@ -57,7 +59,8 @@ class Asking:
         """One request. Waits if it has to be followed by another.
 
         Raises `SourceUnavailable` after too many in a row that were not answered, and
-        `ProtocolViolation` after too many entries that the tenant refuses to read.
+        `ProtocolViolation` after too many entries that the tenant refuses to read. An answer in
+        which nothing is said of the one entry asked about is, in the end, that entry's matter.
         """
         sent = dict(islice(entries.items(), self.size))
         reply = self.target.write(sent, self.objectives)
@@ -68,6 +71,9 @@ class Asking:
             self._unreadable = 0
         splits = reply.verdict in _SPLIT and len(sent) > 1
         self._fruitless = 0 if known or splits else self._fruitless + 1
+        if reply.verdict is Verdict.ANSWERED and len(sent) == 1 and self._given_up():
+            self._fruitless = 0
+            known = {name: Result(UNANSWERED) for name in sent}
         self._resize(reply.verdict, len(known), len(sent))
         if len(known) < len(sent) and not splits:
             self._wait(reply)
@@ -91,14 +97,19 @@ class Asking:
     def _resize(self, verdict: Verdict, known: int, sent: int) -> None:
         if verdict is Verdict.TOO_MANY and known:
             self.size = min(self.size, known)
-        elif verdict in {Verdict.TOO_MANY, Verdict.BUSY, Verdict.REFUSED}:
+        elif verdict in {Verdict.TOO_MANY, Verdict.BUSY, Verdict.REFUSED} or (
+            verdict is Verdict.ANSWERED and not known
+        ):
             self.size = max(1, min(self.size, sent) // 2)
         elif verdict is Verdict.ANSWERED:
             self.size = min(MOST_AT_ONCE, self.size * 2)
         self.alone = self.alone or verdict is Verdict.BUSY
 
+    def _given_up(self) -> bool:
+        return self._fruitless >= self.endurance.attempts
+
     def _wait(self, reply: Reply) -> None:
-        if self._fruitless >= self.endurance.attempts:
+        if self._given_up():
             raise SourceUnavailable(
                 "Our tenant does not say what became of what was sent to it: what it has not "
                 "confirmed is sent again when the task is.",

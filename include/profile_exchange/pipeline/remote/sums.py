@@ -36,7 +36,7 @@ from profile_exchange.domain.merging import amount, present
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
 from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
-from profile_exchange.pipeline.remote.asking import UNREADABLE, Asking
+from profile_exchange.pipeline.remote.asking import UNANSWERED, UNREADABLE, Asking
 from profile_exchange.pipeline.remote.intents import (
     Intent,
     Key,
@@ -208,6 +208,10 @@ def _confirm(run: Run, target: Target, intents: Iterable[Intent]) -> None:
 
 
 def _settle_otherwise(run: Run, target: Target, intents: list[Intent], result: Result) -> None:
+    if result.state == UNANSWERED:
+        left = _settle_by_reading(run, target, intents, again=True)
+        drop(run, {intent.key for intent in left}, UNANSWERED)
+        return
     if result.state not in _NOT_DONE:
         _settle_by_reading(run, target, intents)
         return

@@ -97,6 +97,17 @@ def test_finding_by_unique_identifiers(
     assert installation.disclosures()[-1].profiles == int(found)
 
 
+def test_whose_id_is_told_counts_as_sent_once(writer: Writer, installation: Installation) -> None:
+    jane, other = installation.add(**JANE), installation.add(email=JANE["email"])
+    installation.add(email=["nobody@example.org"])
+    writer.accept(**BACK)
+    for _ in range(2):
+        writer.api.ok("/profiles", property="email", value="jane@example.org")
+    assert installation.sent() == {("harbor-goods", "sent", each) for each in (jane, other)}
+    writer.api.ok("/profiles", property="email", value="unknown@example.org")
+    assert len(installation.sent()) == 2
+
+
 def test_finding_is_for_the_identifiers_that_may_be_matched_on(
     writer: Writer, installation: Installation
 ) -> None:

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, insert, literal
+from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.properties import CREATION_DATE
@@ -50,6 +51,20 @@ _LEFT = compiled(
         direction=literal(SENT, Text),
         profile_id=bindparam("profile_id", type_=Uuid),
         first_at=_NOW,
+    )
+    .on_conflict_do_nothing()
+)
+#: The same of several at once.
+ALL_LEFT = compiled(
+    insert_into(exchanged_profile)
+    .from_select(
+        ["connection", "direction", "profile_id", "first_at"],
+        select(
+            bindparam("connection", type_=Text),
+            literal(SENT, Text),
+            func.unnest(bindparam("ids", type_=ARRAY(Uuid))),
+            _NOW,
+        ),
     )
     .on_conflict_do_nothing()
 )

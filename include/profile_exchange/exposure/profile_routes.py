@@ -13,6 +13,7 @@ from profile_exchange.exposure.asked import names_asked
 from profile_exchange.exposure.authentication import Bearer, Borne
 from profile_exchange.exposure.grant import Acceptance
 from profile_exchange.exposure.one_profile import (
+    ALL_LEFT,
     DISCLOSED,
     AskedProfile,
     Profile,
@@ -29,7 +30,7 @@ from profile_exchange.exposure.refusals import (
 )
 from profile_exchange.exposure.search import MAX_FOUND, search
 from profile_exchange.exposure.service import Service, Serving, Store
-from profile_exchange.exposure.stores import Database
+from profile_exchange.exposure.stores import Database, together
 from profile_exchange.exposure.wire import FoundProfile, FoundProfilesResponse, ProfileResponse
 
 EXPAND_SEGMENTS = "profile.segments"
@@ -57,13 +58,13 @@ async def find_profiles(
     pairs, now = list(zip(names, values, strict=True)), service.clock()
     async with service.stores.reading_back(acceptance.tenant) as written:
         ids, total = await search(written, acceptance, pairs, now)
-    await DISCLOSED.rows(
+    who = {"connection": acceptance.connection.id, "now": now}
+    request_told = f"ids by {', '.join(sorted(set(names)))}"
+    record = {**who, "client_id": acceptance.client_id, "request": request_told}
+    await together(
         database,
-        now=now,
-        connection=acceptance.connection.id,
-        client_id=acceptance.client_id,
-        request=f"ids by {', '.join(sorted(set(names)))}",
-        profiles=len(ids),
+        (DISCLOSED, {**record, "profiles": len(ids)}),
+        (ALL_LEFT, {**who, "ids": list(map(UUID, ids))}),
     )
     request.state.count = len(ids)
     return FoundProfilesResponse(

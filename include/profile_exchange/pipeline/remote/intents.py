@@ -269,7 +269,8 @@ def last_asked(run: Run) -> float | None:
         sum_intent.c.connection == run.connection.id
     )
     with run.engine.connect() as database:
-        return database.execute(query).scalar_one()
+        ago: float | None = database.execute(query).scalar_one()
+        return ago
 
 
 def _about(run: Run, keys: Collection[Key]) -> ColumnElement[bool]:

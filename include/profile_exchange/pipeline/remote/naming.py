@@ -66,7 +66,7 @@ def name_all(run: Run, package: IdRange, target: Target) -> None:
 
 def _unnamed(run: Run, package: IdRange, after: UUID | None) -> ColumnElement[bool]:
     sent = run.staging.sent
-    here = sent.c.profile_id.between(package.first, package.last)
+    here: ColumnElement[bool] = sent.c.profile_id.between(package.first, package.last)
     if after is not None:
         here = and_(here, sent.c.profile_id > after)
     return and_(here, sent.c.state.in_(PROCESSED), sent.c.target_id.is_(None))

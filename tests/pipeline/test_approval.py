@@ -53,6 +53,14 @@ def test_the_question_has_the_figures_that_the_run_then_makes(exchange: Exchange
     assert (row["state"], row["decided_by"], row["decided_at"]) == ("succeeded", "Alice", NOW)
 
 
+def test_a_run_writes_nothing_before_somebody_has_decided(exchange: Exchange) -> None:
+    before = ours(exchange.store_url)
+    run, admission = exchange.gated()
+    with pytest.raises(RunRefused, match="Nobody has approved run run-1 of taylor-times"):
+        upsert(run, admission.packages[0], NOW)
+    assert ours(exchange.store_url) == before
+
+
 def test_a_refused_run_has_written_nothing_and_cannot_go_on(exchange: Exchange) -> None:
     before = ours(exchange.store_url)
     run, admission = exchange.gated()
@@ -88,6 +96,7 @@ def test_the_run_after_a_refused_one_is_asked_about_anew(exchange: Exchange) -> 
     refuse(run, "Alice", NOW)
     run, admission = exchange.gated()
     assert question(run) is not None
+    approve(run, "Alice", NOW)
     assert written(exchange, run, admission).modified == 8
 
 
@@ -96,6 +105,7 @@ def test_a_first_run_is_asked_about_until_one_has_succeeded(exchange: Exchange) 
     exchange.preview()
     run, admission = exchange.gated()
     assert question(run) is not None
+    approve(run, "Alice", NOW)
     written(exchange, run, admission)
     run, admission = exchange.gated()
     assert question(run) is None
@@ -122,4 +132,5 @@ def test_the_gate_of_a_waiting_run_can_be_repeated(exchange: Exchange) -> None:
     run, admission = exchange.gated()
     assert gate(run, exchange.profiles_per_part, exchange.max_parts) == admission
     exchange.now += timedelta(hours=1)
+    approve(run, "Alice", NOW)
     assert written(exchange, run, admission).modified == 8

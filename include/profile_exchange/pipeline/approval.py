@@ -9,6 +9,7 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import select, update
 
 from profile_exchange.domain.connection import ApprovalRule
+from profile_exchange.domain.errors import RunRefused
 from profile_exchange.domain.forecast import Forecast
 from profile_exchange.pipeline.runs import (
     EXPIRED,
@@ -43,12 +44,28 @@ def question(run: Run) -> Forecast | None:
     """The figures to decide on, as the gate forecast them; None if nobody has to decide now."""
     if run.finished:
         return None
-    known = select(tables.run.c.forecast, tables.run.c.decided_by)
+    known = select(tables.run.c.forecast).where(tables.run.c.seq == run.seq)
     with store_errors(run.store_url), run.engine.connect() as database:
-        found = database.execute(known.where(tables.run.c.seq == run.seq)).one()
-        if found.decided_by or not approval_needed(database, run):
+        if not _undecided(database, run):
             return None
-        return Forecast.from_json(found.forecast)
+        return Forecast.from_json(database.execute(known).scalar_one())
+
+
+def check_decided(run: Run) -> None:
+    """Raise `RunRefused` while a person has yet to let the run write."""
+    if run.goal.approval is None:
+        return
+    with store_errors(run.store_url), run.engine.connect() as database:
+        if _undecided(database, run):
+            raise RunRefused(
+                f"Nobody has approved run {run.run_id} of {run.connection.id} yet, so it must not "
+                "write: answer what its task approve asks, or trigger a new run."
+            )
+
+
+def _undecided(database: Database, run: Run) -> bool:
+    decided = select(tables.run.c.decided_by).where(tables.run.c.seq == run.seq)
+    return approval_needed(database, run) and not database.execute(decided).scalar_one()
 
 
 def approve(run: Run, by: str, now: datetime) -> None:

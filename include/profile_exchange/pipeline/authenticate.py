@@ -12,6 +12,7 @@ from profile_exchange.domain.connection import Connection, Pull
 from profile_exchange.domain.errors import NoLongerExposed
 from profile_exchange.domain.packages import parts_for
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, ProfileProperty
+from profile_exchange.pipeline.configured import as_configured
 from profile_exchange.pipeline.plan import Plan, PlannedProperty, SegmentChanges
 from profile_exchange.pipeline.ports import ExposedSegment, Holding, Source
 from profile_exchange.pipeline.remote.properties import TargetTenant
@@ -150,6 +151,7 @@ def _planned(
         targets=target_types(database, connection, known, holding),
         identifier_types=identifier_types(database, connection),
         segment_changes=segment_changes(database, connection.id, names),
+        configured=as_configured(connection),
     )
 
 

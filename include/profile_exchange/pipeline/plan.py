@@ -111,6 +111,8 @@ class Plan:
     be pulled by id ranges. ``segment_changes`` compares with the last successful run.
     ``remote`` is that our profiles are behind REST API v2, so that only writing tells who they
     are; ``visitors`` is our tenant's segment of everybody who has visited a channel.
+    ``configured`` is a fingerprint of the configuration that the run was started with
+    (`pipeline.configured`).
     """
 
     segments: tuple[str, ...]
@@ -124,6 +126,7 @@ class Plan:
     pull: PlannedPull = PlannedPull()
     remote: bool = False
     visitors: str = ""
+    configured: str = ""
 
     def told(self) -> tuple[str, ...]:
         """What is worth telling of a run beside its counts: what differs from run to run."""
@@ -161,4 +164,5 @@ class Plan:
             pull=PlannedPull.from_json(stored["pull"]),
             remote=stored.get("remote", False),
             visitors=stored.get("visitors", ""),
+            configured=stored.get("configured", ""),
         )

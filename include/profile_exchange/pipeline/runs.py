@@ -22,6 +22,7 @@ from sqlalchemy.schema import CreateTable
 
 from profile_exchange.domain.connection import Connection, ImportGoal
 from profile_exchange.domain.errors import FatalError, RunExpired, RunOvertaken, RunRefused
+from profile_exchange.pipeline.configured import as_configured
 from profile_exchange.pipeline.plan import Plan
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for, store_errors
@@ -269,7 +270,8 @@ def at_work(run: Run) -> Iterator[Database]:
 def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
     """The run that authenticate opened.
 
-    Raises `FatalError` when there is none, and `RunRefused` when it was not let through the gate.
+    Raises `FatalError` when there is none, or when it is not what is configured any more, and
+    `RunRefused` when it was not let through the gate.
     """
     there = _staging_exists().label("there")
     query = select(tables.run, there).where(
@@ -290,7 +292,7 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
         )
     if refusal := _REFUSALS.get(found.state):
         raise refusal(f"{found.failure} Clear its task authenticate, or trigger a new run.")
-    return Run(
+    run = Run(
         connection=connection,
         run_id=run_id,
         seq=found.seq,
@@ -299,3 +301,9 @@ def find_run(store_url: str, connection: Connection, run_id: str) -> Run:
         store_url=store_url,
         preview=found.preview,
     )
+    if not run.finished and run.plan.configured != as_configured(connection):
+        raise FatalError(
+            f"The configuration of {connection.id} has changed since run {run_id} started, which "
+            "must not write what nobody has looked at: trigger a new run."
+        )
+    return run

@@ -8,10 +8,8 @@ that fails, or writes nothing, moves nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +18,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.connection import Connection, Pull
+from profile_exchange.pipeline.configured import decisive, digest
 from profile_exchange.pipeline.plan import Plan, PlannedPull, SegmentChanges
 from profile_exchange.pipeline.quarantining import to_replay
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, import_goal
@@ -32,9 +31,6 @@ from profile_exchange.store import tables
 OVERLAP = timedelta(hours=1)
 #: A run that starts a little earlier than the one so many days ago counts as that much later.
 PUNCTUALITY = timedelta(hours=1)
-
-#: What may change in an import goal without changing what an unchanged profile would come to.
-_NO_MATTER = frozenset({"credentials", "keep", "limits", "pull", "complete_every_days", "approval"})
 
 
 def segment_changes(
@@ -93,19 +89,20 @@ def _why_complete(mark: Row[Any] | None, digest: str, days: int, now: datetime) 
 
 def fingerprint(connection: Connection, plan: Plan) -> str:
     """A digest of all that decides what an unchanged profile comes to."""
-    goal = asdict(import_goal(connection))
-    decisive = {
-        "goal": {key: value for key, value in goal.items() if key not in _NO_MATTER},
-        "host": connection.partner.host,
-        "objectives": sorted(connection.objectives),
-        "consent": connection.consent,
-        "segments": sorted(plan.segments),
-        "sources": {key: known.filter_type for key, known in plan.sources.items()},
-        "targets": dict(plan.targets),
-        "identifiers": dict(plan.identifier_types),
-    }
-    text = json.dumps(decisive, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    facts = decisive(connection)
+    # Limits stop a run, or let it write: what a profile comes to is the same.
+    facts["goal"].pop("limits")
+    names = dict(zip(plan.segments, plan.segment_names, strict=True))
+    by_name = any(mapping.segments for mapping in import_goal(connection).mappings)
+    return digest(
+        {
+            **facts,
+            "segments": names if by_name else sorted(names),
+            "sources": {key: known.filter_type for key, known in plan.sources.items()},
+            "targets": dict(plan.targets),
+            "identifiers": dict(plan.identifier_types),
+        }
+    )
 
 
 def _watermark(database: Database, connection_id: str) -> Row[Any] | None:

@@ -34,6 +34,7 @@ from profile_exchange.domain.errors import RunRefused, StoreUnavailable
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.approval import check_decided
 from profile_exchange.pipeline.claiming import claim
 from profile_exchange.pipeline.contributions import (
     forget_emptied,
@@ -74,13 +75,15 @@ def upsert(run: Run, package: IdRange, now: datetime, target: Target | None = No
 
     ``target`` is our tenant where its profiles are not in this database.
 
-    Raises `TargetRefused` when another connection came first with a target, `RunOvertaken`, and
-    `StoreUnavailable` when others kept changing the same profiles.
+    Raises `RunRefused` before a person has let the run write, `TargetRefused` when somebody else
+    came first with a target, `RunOvertaken`, and `StoreUnavailable` when others kept changing the
+    same profiles.
     """
     if run.preview:
         raise RunRefused(f"Run {run.run_id} is a preview: it must not write. Trigger a new run.")
     if run.finished:
         return Written(0, 0, 0, 0)
+    check_decided(run)
     if run.plan.remote:
         # Only a connection that writes over REST API v2 needs all that goes with it.
         from profile_exchange.pipeline.remote.upsert import upsert as write_remotely

@@ -8,11 +8,12 @@ The first run of a case is on 3 November 2026 at 9:00 UTC. ``then`` lists furthe
 after the one before (or ``days_later``), with what has changed since: ``theirs`` and ``ours``
 replace profiles or add some, ``theirs_gone`` and ``ours_gone`` take some away, ``goal`` and
 ``connection`` change the settings they name, ``segments`` is what is exposed from now on,
-``replay`` takes profiles in quarantine again, as ``exchange quarantine replay`` does. ``meanwhile``
-is what happens to ``ours`` (or ``ours_gone``) after a run's gate, before it writes. ``ahead`` is by
-how many minutes the other tenant's clock is ahead of ours. A profile of theirs was modified on 2
-November at 9:00 unless it says otherwise, and what has the type ``none`` is not exposed. A profile
-of theirs without ``zone`` came without one; ours are in ``NONE`` unless they say otherwise.
+``segment_names`` what it is called, ``replay`` takes profiles in quarantine again, as ``exchange
+quarantine replay`` does. ``meanwhile`` is what happens to ``ours`` (or ``ours_gone``) after a run's
+gate, before it writes. ``ahead`` is by how many minutes the other tenant's clock is ahead of ours.
+A profile of theirs was modified on 2 November at 9:00 unless it says otherwise, and what has the
+type ``none`` is not exposed. A profile of theirs without ``zone`` came without one; ours are in
+``NONE`` unless they say otherwise.
 
 ``quarantine`` is what a run put into quarantine, for which properties; ``in_quarantine`` what is
 there after it, as ``exchange quarantine list`` shows it. ``by_segment`` is how many profiles were
@@ -60,7 +61,7 @@ from tests.pipeline.in_memory import BreakingOff
 
 CASES = Path(__file__).parents[1] / "cases"
 CHANGES = {"theirs", "theirs_gone", "ours", "ours_gone", "goal", "connection", "segments"}
-CHANGES |= {"days_later", "replay", "meanwhile"}
+CHANGES |= {"segment_names", "days_later", "replay", "meanwhile"}
 KEYS = {"case", "holds", "theirs", "ours", "goal", "connection", "objectives", "types", "expect"}
 KEYS |= {
     "segments",
@@ -182,6 +183,7 @@ def _change(exchange: Exchange, step: Case) -> None:
     exchange.goal = {**exchange.goal, **step.get("goal", {})}
     exchange.settings = {**exchange.settings, **step.get("connection", {})}
     exchange.segment_ids = step.get("segments", exchange.segment_ids)
+    exchange.segment_names = step.get("segment_names", exchange.segment_names)
     exchange.now += timedelta(days=step.get("days_later", 1) - 1)
     if replayed := tuple(profile_id(name) for name in step.get("replay", [])):
         asked = Wanted(profile_ids=replayed)

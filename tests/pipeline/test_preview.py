@@ -181,6 +181,13 @@ def test_a_preview_says_which_limit_would_stop_the_run(exchange: Exchange) -> No
     assert foretold.stopped_by in foretold.sentence()
 
 
+def test_a_preview_counts_those_that_a_total_would_reject(exchange: Exchange) -> None:
+    exchange.theirs = people(2, visits=[2_147_483_647, 1])
+    foretold = exchange.preview()
+    assert foretold.counts.rejected == 2
+    assert "2 of 2 profiles were rejected (100.0%)" in foretold.stopped_by
+
+
 def test_a_preview_never_writes_even_when_its_upsert_is_cleared(exchange: Exchange) -> None:
     run, _ = exchange.gated(preview=True)
     with pytest.raises(RunRefused, match="is a preview"):

@@ -19,6 +19,7 @@ from profile_exchange.domain.forecast import Forecast
 from profile_exchange.domain.packages import IdRange, parts_for
 from profile_exchange.pipeline.approval import approval_needed
 from profile_exchange.pipeline.forecast import forecast
+from profile_exchange.pipeline.refused_totals import refused_to_come
 from profile_exchange.pipeline.remote.forecast import known_before
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.settling import counts_by_fate
@@ -46,9 +47,9 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     with at_work(run) as database:
         received = received_profiles(database, run)
         mapped = _mapped(database, run)
-        rejected = counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
         last_received = _last_received(database, run)
         planned = _forecast(database, run, received)
+        rejected = _rejected(database, run, planned)
         figures = Figures(received, rejected, last_received, planned)
         stopped_by = exceeded(run.goal.limits, figures)
         if stopped_by and not run.preview:
@@ -74,6 +75,14 @@ def _forecast(database: Database, run: Run, received: int) -> Forecast | None:
         if run.plan.remote
         else forecast(database, run, received)
     )
+
+
+def _rejected(database: Database, run: Run, planned: Forecast | None) -> int:
+    """How many profiles are rejected, those included that only a merge would reject."""
+    if planned:
+        return planned.counts.rejected
+    settled = counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
+    return settled + (0 if run.plan.remote else refused_to_come(database, run))
 
 
 def _remember(database: Database, run: Run, planned: Forecast) -> None:

@@ -1,25 +1,34 @@
 """Refused totals: why a profile was rejected whose sum is more than its property can hold.
 
 Only a merge knows a total, so these profiles are rejected by the transaction that writes the
-others, and nothing of them is written (SEMANTICS, Mapping and writing 4).
+others, and nothing of them is written (SEMANTICS, Mapping and writing 4). How many they are going
+to be is counted for the gate: too many stop the run before that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import Text, cast, literal, select, union_all
+from sqlalchemy import Text, cast, func, literal, select, union_all
 
+from profile_exchange.domain.connection import Unmatched
 from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.contributions import summed
+from profile_exchange.pipeline.creating import taken_since
+from profile_exchange.pipeline.filter_by_consent import objectives_of
 from profile_exchange.pipeline.merged_profiles import existing_after, new_after
-from profile_exchange.pipeline.merging import total_is_refused
+from profile_exchange.pipeline.merging import refused, total_is_refused
 from profile_exchange.pipeline.quarantining import Breach, enter, entries
 from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.settling import settled
+
+#: New profiles are only counted, never stored: any moment will do.
+_SOME_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def quarantine_totals(
@@ -52,3 +61,27 @@ def quarantine_totals(
         amount = totals.c.sums.op("->>", return_type=Text())(cast(literal(mapping.key), Text))
         rows = entries(run.seq, breach, totals.c.profile_id, amount, now)
         enter(database, rows.where(total_is_refused(totals.c.after, target)))
+
+
+def refused_to_come(database: Database, run: Run) -> int:
+    """How many profiles are going to be rejected for a total, if the run is let through now."""
+    if not summed(run.goal):
+        return 0
+    run = _only_summing(run)
+    mappings, mapped = run.goal.mappings, run.staging.mapped
+    rest = select(mapped).where(~settled(run.staging, mapped)).subquery("mapped")
+    existing = existing_after(run, rest, objectives_of(database, run)).subquery("existing")
+    too_much = [select(existing.c.target_id).where(refused(existing.c.after, mappings))]
+    if run.goal.unmatched is Unmatched.CREATE:
+        free = rest.c.profile_id.not_in(taken_since(run, rest))
+        unclaimed = select(rest).where(rest.c.is_new, free).subquery("unclaimed")
+        new = new_after(run, unclaimed, _SOME_MOMENT).subquery("new")
+        too_much.append(select(new.c.id).where(refused(new.c.properties, mappings)))
+    both = union_all(*too_much).subquery("too_much")
+    return int(database.execute(select(func.count()).select_from(both)).scalar_one())
+
+
+def _only_summing(run: Run) -> Run:
+    """A run that does nothing but sum: no other mapping has a say in its totals."""
+    goal = replace(run.goal, mappings=tuple(summed(run.goal)))
+    return replace(run, connection=replace(run.connection, importing=goal))

@@ -181,6 +181,20 @@ def test_a_preview_says_which_limit_would_stop_the_run(exchange: Exchange) -> No
     assert foretold.stopped_by in foretold.sentence()
 
 
+def test_a_preview_says_which_expectation_about_the_whole_run_would_stop_it(
+    exchange: Exchange,
+) -> None:
+    kwargs = {"column": "visits", "min_value": 1000}
+    mean = {"type": "expect_column_mean_to_be_between", "kwargs": kwargs}
+    exchange.goal = {**GOAL, "expectations": [mean], "limits": {"max_rejected_share": 1}}
+    exchange.theirs = [*people(7), {"id": "odd", "email": "p7@example.com", "visits": "many"}]
+    foretold = exchange.preview()
+    assert foretold.counts.rejected == 1
+    assert "expect_column_mean_to_be_between on visits does not hold" in foretold.stopped_by
+    kwargs["min_value"] = 1
+    assert exchange.preview().stopped_by == ""
+
+
 def test_a_preview_counts_those_that_a_total_would_reject(exchange: Exchange) -> None:
     exchange.theirs = people(2, visits=[2_147_483_647, 1])
     foretold = exchange.preview()

@@ -14,6 +14,8 @@ from profile_exchange.config.messages import nearest
 from profile_exchange.config.yaml_source import Finding, shortened
 from profile_exchange.domain.connection import COLUMN_ARGUMENTS, ConfiguredExpectation
 
+#: In whose words a condition is written.
+_PARSER = "great_expectations"
 _BOUNDS = "min_value max_value strict_min strict_max"
 
 #: The arguments of each expectation; ``!`` marks one that is required.
@@ -105,6 +107,22 @@ _FOR_NO_ROWS = frozenset(
 )
 _ROWS = frozenset({"row_condition", "condition_parser"})
 
+#: Expectations that cannot be evaluated on what a run receives. A test holds the first against
+#: the installed library.
+WITHOUT_SQL = frozenset(
+    {
+        "expect_column_values_to_be_dateutil_parseable",
+        "expect_column_values_to_be_decreasing",
+        "expect_column_values_to_be_in_type_list",
+        "expect_column_values_to_be_increasing",
+        "expect_column_values_to_be_json_parseable",
+        "expect_column_values_to_be_of_type",
+        "expect_column_values_to_match_json_schema",
+        "expect_column_values_to_match_strftime_format",
+    }
+)
+_OF_OTHER_TABLES = _FOR_NO_ROWS | {"expect_table_row_count_to_equal_other_table"}
+
 #: The arguments of each expectation, and those it cannot do without. How results are reported
 #: (``result_format`` and the like) is the validate step's business, and no choice.
 ARGUMENTS: Mapping[str, frozenset[str]] = {
@@ -115,6 +133,7 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     name: frozenset(word[:-1] for word in arguments.split() if word.endswith("!"))
     for name, arguments in _ARGUMENTS.items()
 }
+USABLE = ARGUMENTS.keys() - WITHOUT_SQL - _OF_OTHER_TABLES
 
 
 def findings(expectation: ConfiguredExpectation) -> Iterator[Finding]:
@@ -122,8 +141,11 @@ def findings(expectation: ConfiguredExpectation) -> Iterator[Finding]:
     known = ARGUMENTS.get(expectation.type)
     if known is None:
         name = shortened(expectation.type)
-        near = nearest(expectation.type, ARGUMENTS)
+        near = nearest(expectation.type, USABLE)
         yield ("type",), f"Great Expectations has no expectation {name}.{near}"
+        return
+    if expectation.type not in USABLE:
+        yield ("type",), f"{_unusable(expectation.type)}: remove it, or expect something else."
         return
     for argument in expectation.kwargs:
         if argument not in known:
@@ -132,6 +154,13 @@ def findings(expectation: ConfiguredExpectation) -> Iterator[Finding]:
     for argument in sorted(REQUIRED[expectation.type] - set(expectation.kwargs)):
         yield ("kwargs",), f"{expectation.type} needs the argument {argument}."
     yield from _column_findings(expectation.kwargs)
+    yield from _row_findings(expectation)
+
+
+def _unusable(kind: str) -> str:
+    if kind in WITHOUT_SQL:
+        return f"Great Expectations cannot evaluate {kind} in a database, where values are checked"
+    return f"{kind} is about the columns of a table, or about another, and a run receives neither"
 
 
 def _column_findings(kwargs: Mapping[str, object]) -> Iterator[Finding]:
@@ -144,3 +173,15 @@ def _column_findings(kwargs: Mapping[str, object]) -> Iterator[Finding]:
         if not isinstance(names, list) or not all(map(is_object_id, names)):
             what = "a list of property ids" if several else "the id of a property"
             yield ("kwargs", argument), f"this must be {what} of the other tenant."
+
+
+def _row_findings(expectation: ConfiguredExpectation) -> Iterator[Finding]:
+    """What a condition says beyond its first comparison, Great Expectations would leave out."""
+    kwargs = expectation.kwargs
+    if "row_condition" in kwargs:
+        asked = expectation.only_for
+        if asked is None or not is_object_id(asked.column):
+            told = 'this must compare one property of the other tenant, such as col("age") > 17.'
+            yield ("kwargs", "row_condition"), told
+    if kwargs.get("condition_parser", _PARSER) != _PARSER:
+        yield ("kwargs", "condition_parser"), f"write {_PARSER}, or remove it."

@@ -11,6 +11,7 @@ from typing import Any
 
 from profile_exchange.domain.notifications import Notifications
 from profile_exchange.domain.origins import Network
+from profile_exchange.domain.row_conditions import RowCondition, row_condition
 from profile_exchange.domain.schedule import Schedule
 from profile_exchange.domain.transforms import Transform
 
@@ -148,6 +149,16 @@ class ConfiguredExpectation:
         lists = ((name,) if isinstance(name, str) else name for name in named)
         return tuple(chain.from_iterable(lists))
 
+    @property
+    def only_for(self) -> RowCondition | None:
+        """Which profiles it is for, if not for all."""
+        return row_condition(self.kwargs.get("row_condition"))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Their properties without which it cannot be evaluated."""
+        return (*self.columns, *([self.only_for.column] if self.only_for else []))
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -222,7 +233,7 @@ class ImportGoal:
         """Their properties that the import needs, without duplicates, in order of first use."""
         linked = (pair.theirs for link in self.links for pair in link)
         mapped = (mapping.source for mapping in self.mappings if mapping.source)
-        expected = (column for each in self.expectations for column in each.columns)
+        expected = (needed for each in self.expectations for needed in each.needs)
         return tuple(dict.fromkeys([*linked, *mapped, *expected]))
 
 

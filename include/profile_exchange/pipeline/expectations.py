@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from profile_exchange.domain.connection import ImportGoal
+from profile_exchange.domain.connection import (
+    COLUMN_ARGUMENTS,
+    ConfiguredExpectation,
+    ImportGoal,
+)
 from profile_exchange.domain.properties import (
     MAX_VALUE_BYTES,
     MAX_WHOLE_NUMBER,
@@ -14,11 +18,26 @@ from profile_exchange.domain.properties import (
     VALUE_FORMS,
     FilterType,
 )
+from profile_exchange.domain.row_conditions import RowCondition
 from profile_exchange.pipeline.plan import Plan
 
-#: Expectations that speak of a profile, not of each of its values.
-_ONE_FOR_A_PROFILE = frozenset({"expect_column_values_to_not_be_null"})
-FIRST_VALUE = {"row_condition": 'col("ordinal")==1', "condition_parser": "great_expectations"}
+#: The columns of the table of values beside those of properties: whose values a row holds, and
+#: whether they are the profile's first ones, second ones and so on.
+PROFILE_ID = "profile_id"
+ORDINAL = "ordinal"
+
+#: Expectations that speak of profiles, not of each of their values.
+_OF_PROFILES = frozenset(
+    {
+        "expect_column_values_to_not_be_null",
+        "expect_column_proportion_of_non_null_values_to_be_between",
+        "expect_table_row_count_to_be_between",
+        "expect_table_row_count_to_equal",
+    }
+)
+_FIRST_VALUE = RowCondition(ORDINAL, "==", 1)
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +56,14 @@ class CheckedProperty:
 
     @property
     def column(self) -> str:
-        """The column that configured expectations name: the property's own id."""
-        return self.id
+        """The column that expectations are about. No property's id has a blank in it: a column
+        of another name is never taken for one."""
+        return f"value {self.position}"
 
     @property
     def raw(self) -> str:
-        """The column of the text as it came. No property id has a blank in it."""
-        return f"raw {self.position}" if self.numeric else self.id
+        """The column of the text as it came."""
+        return f"raw {self.position}" if self.numeric else self.column
 
     @property
     def numeric(self) -> bool:
@@ -62,24 +82,24 @@ class PlannedExpectation:
     #: The text column that it only pre-sorts: what breaks it may still be within the limits of
     #: a value, which are told in characters and in bytes.
     limits_of: str = ""
+    #: Whether it is the connection's own.
+    configured: bool = False
+
+    @property
+    def told(self) -> str:
+        """What it is called in a sentence."""
+        return f"Expectation {self.type} on {self.property_id or 'the run'}"
 
 
 def checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
     """Every source property that is mapped or that an expectation names, in a stable order."""
     mapped = [mapping.source for mapping in goal.mappings if mapping.source]
-    named = [name for each in goal.expectations for name in _columns_in(each.kwargs)]
+    named = [name for each in goal.expectations for name in each.needs]
     known = [name for name in dict.fromkeys([*mapped, *named]) if name in plan.sources]
     return [
-        CheckedProperty(name, plan.sources[name].filter_type, position, _is_named(name, goal))
+        CheckedProperty(name, plan.sources[name].filter_type, position, name in named)
         for position, name in enumerate(known)
     ]
-
-
-def _is_named(name: str, goal: ImportGoal) -> bool:
-    """Whether an expectation of the connection's own is about a property, or asks for it."""
-    asked = [str(each.kwargs.get("row_condition", "")) for each in goal.expectations]
-    about = [column for each in goal.expectations for column in _columns_in(each.kwargs)]
-    return name in about or any(name in condition for condition in asked)
 
 
 def expectations(goal: ImportGoal, properties: list[CheckedProperty]) -> list[PlannedExpectation]:
@@ -91,7 +111,8 @@ def expectations(goal: ImportGoal, properties: list[CheckedProperty]) -> list[Pl
         if checked.id in mapped
         for expectation in _derived(checked)
     ]
-    return [*derived, *(_configured(e.type, e.kwargs) for e in goal.expectations)]
+    columns = {checked.id: checked.column for checked in properties}
+    return [*derived, *(_configured(each, columns) for each in goal.expectations)]
 
 
 def _derived(checked: CheckedProperty) -> Iterator[PlannedExpectation]:
@@ -115,17 +136,30 @@ def _derived(checked: CheckedProperty) -> Iterator[PlannedExpectation]:
         )
 
 
-def _configured(kind: str, kwargs: Mapping[str, Any]) -> PlannedExpectation:
-    arguments = dict(kwargs)
-    if kind in _ONE_FOR_A_PROFILE and "row_condition" not in arguments:
-        arguments.update(FIRST_VALUE)
-    columns = list(_columns_in(kwargs))
-    return PlannedExpectation(kind, arguments, columns[0] if columns else "")
+def _configured(each: ConfiguredExpectation, columns: Mapping[str, str]) -> PlannedExpectation:
+    """An expectation about properties, as one about the columns of the table of values."""
+    kwargs = {name: _in(columns, name, value) for name, value in each.kwargs.items()}
+    kwargs.pop("condition_parser", None)
+    asked = each.only_for
+    wanted = [RowCondition(columns[asked.column], asked.operator, asked.value)] if asked else []
+    if each.type in _OF_PROFILES:
+        wanted.append(_FIRST_VALUE)
+    if wanted:
+        kwargs["row_condition"] = {"type": "and", "conditions": [_spelt(one) for one in wanted]}
+    about = each.columns[0] if each.columns else ""
+    return PlannedExpectation(each.type, kwargs, about, configured=True)
 
 
-def _columns_in(kwargs: Mapping[str, Any]) -> Iterator[str]:
-    for key in ("column", "column_A", "column_B"):
-        if isinstance(kwargs.get(key), str):
-            yield kwargs[key]
-    for key in ("column_list", "column_set"):
-        yield from (name for name in kwargs.get(key) or () if isinstance(name, str))
+def _in(columns: Mapping[str, str], argument: str, value: Any) -> Any:
+    if argument not in COLUMN_ARGUMENTS:
+        return value
+    return columns[value] if isinstance(value, str) else [columns[name] for name in value]
+
+
+def _spelt(condition: RowCondition) -> Json:
+    """A condition as Great Expectations' long form spells it, in which several can be said."""
+    column = {"name": condition.column}
+    if not condition.operator:
+        return {"type": "nullity", "column": column, "is_null": False}
+    comparison = {"operator": condition.operator, "parameter": condition.value}
+    return {"type": "comparison", "column": column, **comparison}

@@ -51,7 +51,7 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
         planned = _forecast(database, run, received)
         rejected = _rejected(database, run, planned)
         figures = Figures(received, rejected, last_received, planned)
-        stopped_by = exceeded(run.goal.limits, figures)
+        stopped_by = _stopped_before(database, run) or exceeded(run.goal.limits, figures)
         if stopped_by and not run.preview:
             raise LimitExceeded(stopped_by)
         if planned:
@@ -83,6 +83,12 @@ def _rejected(database: Database, run: Run, planned: Forecast | None) -> int:
         return planned.counts.rejected
     settled = counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
     return settled + (0 if run.plan.remote else refused_to_come(database, run))
+
+
+def _stopped_before(database: Database, run: Run) -> str:
+    """What would have stopped a run before its gate, where a preview goes on."""
+    query = select(tables.run.c.stopped_by).where(tables.run.c.seq == run.seq)
+    return str(database.execute(query).scalar_one())
 
 
 def _remember(database: Database, run: Run, planned: Forecast) -> None:

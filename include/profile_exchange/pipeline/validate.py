@@ -1,15 +1,15 @@
 """Validate: Great Expectations over the values of the profiles that are still on their way.
 
 The values are laid out as a table, a column for each property and a row for each profile (more
-where a property has several values). Great Expectations first only says yes or no for each
-expectation; for those that fail, the rows are found by a query built on Great Expectations' own
-condition, inside the database. No value leaves it: quarantine keeps a fingerprint.
+where a property has several values). Great Expectations says which expectations do not hold
+(`pipeline.evaluating`); the rows that break one are found inside the database. No value leaves it:
+quarantine keeps a fingerprint.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Engine,
     MetaData,
     Numeric,
     Select,
@@ -31,24 +30,23 @@ from sqlalchemy import (
     insert,
     literal,
     null,
-    or_,
     select,
     true,
+    update,
 )
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import UUID, distinct_on
 from sqlalchemy.schema import CreateTable, DropTable
 
-from profile_exchange.domain.errors import ConfigurationError, LimitExceeded
+from profile_exchange.domain.errors import LimitExceeded
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.packages import IdRange
-from profile_exchange.domain.properties import (
-    MAX_TEXT_CHARACTERS,
-    MAX_VALUE_BYTES,
-    VALUE_FORMS,
-)
+from profile_exchange.domain.properties import VALUE_FORMS
+from profile_exchange.pipeline.evaluating import Broken, Evaluation, evaluate
 from profile_exchange.pipeline.expectations import (
+    ORDINAL,
+    PROFILE_ID,
     CheckedProperty,
     PlannedExpectation,
     checked_properties,
@@ -58,11 +56,17 @@ from profile_exchange.pipeline.quarantining import Breach, enter, entered, entri
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle, settled, take_back
 from profile_exchange.pipeline.side_by_side import for_each_range, within
+from profile_exchange.store import tables
 from profile_exchange.store.staging import SCHEMA
 from profile_exchange.store.tables import quarantine
 from profile_exchange.store.value_forms import has_form
 
 log = logging.getLogger(__name__)
+
+_UNWRITTEN = (
+    "for the profiles of this run, so nothing was written. Look at what the other tenant exposes "
+    "now, or change the expectation."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +78,11 @@ class Validation:
     rejected: int
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """An expectation that does not hold, and the condition of the rows that break it."""
-
-    expectation: PlannedExpectation
-    condition: ColumnElement[bool]
-
-
 def validate(run: Run, now: datetime) -> Validation:
     """Reject the profiles that break an expectation. Raises `LimitExceeded` for the run's own.
 
     Expectations about the whole run (a mean, a count) cannot reject a profile: when one does
-    not hold, the run stops before anything is written.
+    not hold, the run stops before anything is written, and a preview says that it would.
     """
     if run.finished:
         return Validation(0, 0, 0)
@@ -108,9 +104,10 @@ def _validate(run: Run, now: datetime) -> Validation:
         database.execute(CreateTable(values))
     try:
         _lay_out(run, values, properties)
-        broken = _broken(run.engine, values, planned)
+        found = _evaluated(run, values, planned)
+        _stop_at(run, found.unmet)
         with run.engine.begin() as database:
-            for each in broken:
+            for each in found.broken:
                 expectation = each.expectation
                 text = texts.get(expectation.property_id, literal(""))
                 number = enter(database, _entries(run, values, each, text, now))
@@ -119,13 +116,30 @@ def _validate(run: Run, now: datetime) -> Validation:
     finally:
         with run.engine.begin() as database:
             database.execute(DropTable(values, if_exists=True))
-    return Validation(len(planned), len(broken), rejected)
+    return Validation(len(planned), len(found.broken) + len(found.unmet), rejected)
+
+
+def _evaluated(run: Run, values: Table, planned: Sequence[PlannedExpectation]) -> Evaluation:
+    """What does not hold. Of nobody everything does: that nothing has changed stops no run."""
+    with run.engine.connect() as database:
+        anybody = database.execute(select(values.c[PROFILE_ID]).limit(1)).first()
+    return evaluate(run.engine, values, planned) if anybody else Evaluation()
+
+
+def _stop_at(run: Run, unmet: Sequence[PlannedExpectation]) -> None:
+    """Stop the run at an expectation about the whole of it. A preview goes on, and tells."""
+    told = f"{unmet[0].told} does not hold {_UNWRITTEN}" if unmet else ""
+    if told and not run.preview:
+        raise LimitExceeded(told)
+    with run.engine.begin() as database:
+        note = update(tables.run).where(tables.run.c.seq == run.seq)
+        database.execute(note.values(stopped_by=told))
 
 
 def _values_table(seq: int, properties: Sequence[CheckedProperty]) -> Table:
     columns: list[Column[Any]] = [
-        Column("profile_id", UUID(as_uuid=True), nullable=False),
-        Column("ordinal", SmallInteger, nullable=False),
+        Column(PROFILE_ID, UUID(as_uuid=True), nullable=False),
+        Column(ORDINAL, SmallInteger, nullable=False),
     ]
     for checked in properties:
         columns.append(Column(checked.raw, Text))
@@ -170,111 +184,17 @@ def _length(run: Run, checked: CheckedProperty) -> ColumnElement[int]:
     return func.coalesce(func.jsonb_array_length(run.staging.staged.c.properties[checked.id]), 0)
 
 
-def _broken(engine: Engine, values: Table, planned: Sequence[PlannedExpectation]) -> list[Broken]:
-    """The expectations that do not hold, each with the condition of the rows that break it."""
-    if not planned:
-        return []
-    validator = _validator(engine, values)
-    configurations = [_configuration(expectation) for expectation in planned]
-    results = validator.graph_validate(
-        configurations=configurations,
-        runtime_configuration={"result_format": {"result_format": "BOOLEAN_ONLY"}},
-    )
-    broken = []
-    for expectation, configuration, result in zip(planned, configurations, results, strict=True):
-        if _raised(result.exception_info):
-            raise ConfigurationError(
-                f"Expectation {expectation.type} on {expectation.property_id or 'the run'} cannot "
-                "be evaluated: compare its kwargs with Great Expectations' documentation."
-            )
-        if not result.success:
-            if expectation.limits_of:
-                condition = _exceeds(values.c[expectation.limits_of])
-            else:
-                condition = _condition(validator, expectation, configuration)
-            broken.append(Broken(expectation, condition))
-    return broken
-
-
-def _exceeds(text: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a text is longer than a value can be (SEMANTICS, Mapping and writing 4)."""
-    return or_(func.length(text) > MAX_TEXT_CHARACTERS, func.octet_length(text) > MAX_VALUE_BYTES)
-
-
-def _validator(engine: Engine, values: Table) -> Any:
-    # Great Expectations takes seconds to import, and only this step needs it.
-    from great_expectations.core.batch import Batch
-    from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
-    from great_expectations.execution_engine.sqlalchemy_execution_engine import (
-        SqlAlchemyExecutionEngine,
-    )
-    from great_expectations.validator.validator import Validator
-
-    execution_engine = SqlAlchemyExecutionEngine(engine=engine)
-    data = SqlAlchemyBatchData(
-        execution_engine=execution_engine, schema_name=SCHEMA, table_name=values.name
-    )
-    execution_engine.load_batch_data(values.name, data)
-    # What the signature of Batch leaves out, SQL batches being among what it takes.
-    untyped: Any = data
-    validator = Validator(execution_engine=execution_engine, batches=[Batch(data=untyped)])
-    validator.metrics_calculator.show_progress_bars = False
-    return validator
-
-
-def _configuration(expectation: PlannedExpectation) -> Any:
-    from great_expectations.expectations.expectation_configuration import (
-        ExpectationConfiguration,
-    )
-
-    return ExpectationConfiguration(type=expectation.type, kwargs=dict(expectation.kwargs))
-
-
-def _raised(exception_info: dict[str, Any]) -> bool:
-    """Whether evaluating failed; Great Expectations nests this by metric when several did."""
-    if "raised_exception" in exception_info:
-        return bool(exception_info["raised_exception"])
-    return any(_raised(info) for info in exception_info.values() if isinstance(info, dict))
-
-
-def _condition(
-    validator: Any, expectation: PlannedExpectation, configuration: Any
-) -> ColumnElement[bool]:
-    """Great Expectations' own SQL condition for a row that breaks an expectation."""
-    from great_expectations.expectations.registry import get_metric_kwargs
-    from great_expectations.validator.metric_configuration import MetricConfiguration
-
-    metric = getattr(configuration.to_domain_obj(), "map_metric", None)
-    if metric is None:
-        raise LimitExceeded(
-            f"Expectation {expectation.type} on {expectation.property_id or 'the run'} does not "
-            "hold for the profiles of this run, so nothing was written. Look at what the other "
-            "tenant exposes now, or change the expectation."
-        )
-    name = f"{metric}.condition"
-    kwargs = get_metric_kwargs(name, configuration=configuration, runtime_configuration={})
-    wanted = MetricConfiguration(
-        name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]
-    )
-    condition: ColumnElement[bool] = validator.get_metric(wanted)[0]
-    if expectation.kwargs.get("row_condition"):
-        # The condition leaves out which rows it is for.
-        engine = validator.execution_engine
-        where: Callable[..., Any] = engine.get_domain_records
-        return and_(condition, where(kwargs["metric_domain_kwargs"]).whereclause)
-    return condition
-
-
 def _entries(
     run: Run, values: Table, broken: Broken, text: ColumnElement[Any], now: datetime
 ) -> Select[Any]:
     """An entry for each profile that breaks an expectation, with the first value that does."""
     breach = Breach(Reason.EXPECTATION, broken.expectation.property_id, broken.expectation.type)
+    profile_id = values.c[PROFILE_ID]
     return (
-        entries(run.seq, breach, values.c.profile_id, text, now)
-        .ext(distinct_on(values.c.profile_id))
+        entries(run.seq, breach, profile_id, text, now)
+        .ext(distinct_on(profile_id))
         .where(broken.condition)
-        .order_by(values.c.profile_id, values.c.ordinal)
+        .order_by(profile_id, values.c[ORDINAL])
     )
 
 

@@ -80,6 +80,7 @@ run = Table(
     Column("segments", JSONB),
     Column("matched", BigInteger),
     Column("forecast", JSONB),
+    Column("stopped_by", Text, nullable=False, server_default=""),
     Column("decided_by", Text, nullable=False, server_default=""),
     Column("decided_at", TIMESTAMP),
     Index("run_connection_run_id", "connection", "run_id"),

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from profile_exchange.config.connection_files import load, save
 from profile_exchange.config.drafts import put, suggested_id, text_of, value_at
-from profile_exchange.config.expectations import ARGUMENTS
+from profile_exchange.config.expectations import USABLE
 from profile_exchange.config.forms import SLUG
 from profile_exchange.config.registry import read_draft
 from profile_exchange.config.schedules import next_slots
@@ -156,7 +156,7 @@ def _shown(
         tenants=configuration().tenants,
         drafted=Drafted(found.data),
         arguments_of=arguments_of,
-        expectations=sorted(ARGUMENTS),
+        expectations=sorted(USABLE),
         kinds_of_transforms=KINDS,
         pairs_of=pairs_of,
         slots=_slots(connection),

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from profile_exchange.config.drafts import Data, put, value_at
-from profile_exchange.config.expectations import ARGUMENTS, REQUIRED
+from profile_exchange.config.expectations import ARGUMENTS, REQUIRED, USABLE
 from profile_exchange.config.field_texts import Meaning, from_field, listed_in_field
 from profile_exchange.domain.connection import ApprovalRule, Pull
 from profile_exchange.orchestration.pages.form_fields import one, put_choice, put_text, put_tick
@@ -80,7 +80,7 @@ class Argument:
 
 def new_expectation(kind: str) -> Data | None:
     """An expectation as it is when it was added; None for one that there is not."""
-    return {"type": kind} if kind in ARGUMENTS else None
+    return {"type": kind} if kind in USABLE else None
 
 
 def arguments_of(expectation: Any) -> list[Argument]:

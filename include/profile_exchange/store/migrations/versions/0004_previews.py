@@ -18,6 +18,7 @@ def _columns() -> list[sa.Column[Any]]:
         sa.Column("segments", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("matched", sa.BigInteger(), nullable=True),
         sa.Column("forecast", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("stopped_by", sa.Text(), server_default="", nullable=False),
         sa.Column("decided_by", sa.Text(), server_default="", nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
     ]

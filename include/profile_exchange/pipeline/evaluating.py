@@ -1,0 +1,198 @@
+"""Evaluating: Great Expectations on the table of values.
+
+It first only says yes or no for each expectation. For those that do not hold, it also has the
+condition of the rows that break them; what is built on it, or takes its place where it is no
+condition of a row, says which profiles those are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Table, and_, func, or_, select, true, tuple_
+
+from profile_exchange.domain.errors import ConfigurationError, ExchangeError, StoreUnavailable
+from profile_exchange.domain.properties import MAX_TEXT_CHARACTERS, MAX_VALUE_BYTES
+from profile_exchange.pipeline.expectations import PlannedExpectation
+from profile_exchange.store.staging import SCHEMA
+
+#: Expectations that are about a value's other rows: Great Expectations counts those in a query of
+#: its own, and its condition is about that.
+_UNIQUE = {
+    "expect_column_values_to_be_unique": "column",
+    "expect_compound_columns_to_be_unique": "column_list",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An expectation that does not hold, and the condition of the rows that break it."""
+
+    expectation: PlannedExpectation
+    condition: ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What does not hold: expectations that profiles break, and those about the whole run."""
+
+    broken: tuple[Broken, ...] = ()
+    unmet: tuple[PlannedExpectation, ...] = ()
+
+
+def evaluate(engine: Engine, values: Table, planned: Sequence[PlannedExpectation]) -> Evaluation:
+    """Which expectations do not hold.
+
+    Raises `ConfigurationError` for one that cannot be evaluated.
+    """
+    if not planned:
+        return Evaluation()
+    validator = _validator(engine, values)
+    results = _results(validator, planned)
+    if any(_raised(result.exception_info) for result in results):
+        raise _not_evaluated(engine, validator, planned)
+    failed = [each for each, result in zip(planned, results, strict=True) if not result.success]
+    unmet = [each for each in failed if not (each.limits_of or _map_metric(each))]
+    broken = [
+        Broken(each, _condition(validator, values, each)) for each in failed if each not in unmet
+    ]
+    return Evaluation(tuple(broken), tuple(unmet))
+
+
+def _validator(engine: Engine, values: Table) -> Any:
+    # Great Expectations takes seconds to import, and only this step needs it.
+    from great_expectations.core.batch import Batch
+    from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import (
+        SqlAlchemyExecutionEngine,
+    )
+    from great_expectations.validator.validator import Validator
+
+    execution_engine = SqlAlchemyExecutionEngine(engine=engine)
+    data = SqlAlchemyBatchData(
+        execution_engine=execution_engine, schema_name=SCHEMA, table_name=values.name
+    )
+    execution_engine.load_batch_data(values.name, data)
+    # What the signature of Batch leaves out, SQL batches being among what it takes.
+    untyped: Any = data
+    validator = Validator(execution_engine=execution_engine, batches=[Batch(data=untyped)])
+    validator.metrics_calculator.show_progress_bars = False
+    return validator
+
+
+def _results(validator: Any, planned: Sequence[PlannedExpectation]) -> Any:
+    """Whether each holds, in their order, or that something cannot be evaluated."""
+    return validator.graph_validate(
+        configurations=[_configuration(expectation) for expectation in planned],
+        runtime_configuration={"result_format": {"result_format": "BOOLEAN_ONLY"}},
+    )
+
+
+def _configuration(expectation: PlannedExpectation) -> Any:
+    from great_expectations.expectations.expectation_configuration import (
+        ExpectationConfiguration,
+    )
+
+    return ExpectationConfiguration(type=expectation.type, kwargs=dict(expectation.kwargs))
+
+
+def _raised(exception_info: dict[str, Any]) -> bool:
+    """Whether evaluating failed; Great Expectations nests this by metric when several did."""
+    if "raised_exception" in exception_info:
+        return bool(exception_info["raised_exception"])
+    return any(_raised(info) for info in exception_info.values() if isinstance(info, dict))
+
+
+def _not_evaluated(
+    engine: Engine, validator: Any, planned: Sequence[PlannedExpectation]
+) -> ExchangeError:
+    """The error about the expectation that cannot be evaluated.
+
+    Great Expectations asks several things at once, and one that fails takes the others along:
+    which one it is shows when each is evaluated alone.
+    """
+    with engine.connect() as database:
+        # A database that is away says so itself.
+        database.execute(select(true()))
+    for each in planned:
+        if each.configured and any(_raised(r.exception_info) for r in _results(validator, [each])):
+            return _no_such_evaluation(each)
+    return StoreUnavailable(
+        "Great Expectations could not look at the values of the profiles: it is tried again."
+    )
+
+
+def _no_such_evaluation(expectation: PlannedExpectation) -> ConfigurationError:
+    return ConfigurationError(
+        f"{expectation.told} cannot be evaluated: compare its kwargs, and the type of the "
+        "property, with Great Expectations' documentation."
+    )
+
+
+def _map_metric(expectation: PlannedExpectation) -> str | None:
+    """What Great Expectations tells of each row; None for what it tells of all together."""
+    return getattr(_configuration(expectation).to_domain_obj(), "map_metric", None)
+
+
+def _condition(
+    validator: Any, values: Table, expectation: PlannedExpectation
+) -> ColumnElement[bool]:
+    """The SQL condition for a row that breaks an expectation."""
+    if expectation.limits_of:
+        return _exceeds(values.c[expectation.limits_of])
+    if argument := _UNIQUE.get(expectation.type):
+        named = expectation.kwargs[argument]
+        names = [named] if isinstance(named, str) else named
+        return _repeated(values, names, _rows_meant(validator, expectation))
+    return and_(_own_condition(validator, expectation), _rows_meant(validator, expectation))
+
+
+def _exceeds(text: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a text is longer than a value can be (SEMANTICS, Mapping and writing 4)."""
+    return or_(func.length(text) > MAX_TEXT_CHARACTERS, func.octet_length(text) > MAX_VALUE_BYTES)
+
+
+def _repeated(
+    values: Table, names: Sequence[str], meant: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Whether another of the rows that are meant has the same values; null is the same as none."""
+    others = values.alias("others")
+    columns = [others.c[name] for name in names]
+    several = select(*columns).where(meant).group_by(*columns).having(func.count() > 1)
+    return and_(tuple_(*(values.c[name] for name in names)).in_(several), meant)
+
+
+def _own_condition(validator: Any, expectation: PlannedExpectation) -> ColumnElement[bool]:
+    """Great Expectations' own condition, which leaves out which rows it is for."""
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+
+    name, kwargs = _metric(expectation)
+    wanted = MetricConfiguration(
+        name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]
+    )
+    try:
+        condition: ColumnElement[bool] = validator.get_metric(wanted)[0]
+    except GreatExpectationsError as error:
+        raise _no_such_evaluation(expectation) from error
+    return condition
+
+
+def _rows_meant(validator: Any, expectation: PlannedExpectation) -> ColumnElement[bool]:
+    if not expectation.kwargs.get("row_condition"):
+        return true()
+    _, kwargs = _metric(expectation)
+    rows = validator.execution_engine.get_domain_records(kwargs["metric_domain_kwargs"])
+    condition: ColumnElement[bool] = rows.whereclause
+    return condition
+
+
+def _metric(expectation: PlannedExpectation) -> tuple[str, Any]:
+    """The name and the arguments of the metric that has the condition of an expectation's rows."""
+    from great_expectations.expectations.registry import get_metric_kwargs
+
+    name = f"{_map_metric(expectation)}.condition"
+    configuration = _configuration(expectation)
+    return name, get_metric_kwargs(name, configuration=configuration, runtime_configuration={})

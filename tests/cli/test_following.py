@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from profile_exchange.cli.fates_table import fates_table
 from profile_exchange.cli.following import StepProgress, follow, progress_of
-from profile_exchange.cli.triggering import telling_who_is_asked
+from profile_exchange.cli.triggering import run_to_the_end, telling_who_is_asked
 from profile_exchange.domain.connection import Approval, Connection, ImportGoal, Partner
+from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import MEANINGS, Fate, FateCounts
 from profile_exchange.installation.airflow_api import RunState, TaskState
 
@@ -107,6 +109,35 @@ def test_a_run_that_waits_for_a_person_says_once_where_to_answer() -> None:
         "  waits for 8:00:00 for a person to approve it at "
         "http://airflow/dags/taylor-times/runs/r1/tasks/approve/required_actions\n"
     )
+
+
+class SwitchedOff:
+    """Airflow, where no connection is switched on."""
+
+    def dag_is_known(self, dag_id: str) -> bool:
+        return True
+
+    def is_switched_on(self, dag_id: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("conf", "says", "hides"),
+    [
+        ({}, "`exchange run daily --switch-on`", "schedule"),
+        ({"preview": True}, "switch it on there", "exchange run"),
+    ],
+    ids=["run", "preview"],
+)
+def test_where_a_connection_is_off_a_preview_is_not_told_to_run(
+    conf: dict[str, Any], says: str, hides: str
+) -> None:
+    daily = Connection("daily", "Daily", "harbor-goods", Partner("Daily", "daily.example.com"))
+    api: Any = SwitchedOff()
+    with pytest.raises(FatalError) as raised:
+        run_to_the_end(api, daily, conf, Console(), switch_on=False)
+    assert says in str(raised.value)
+    assert hides not in str(raised.value)
 
 
 def test_the_task_that_asks_a_person_stands_between_gate_and_upsert() -> None:

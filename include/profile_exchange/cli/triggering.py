@@ -29,7 +29,7 @@ def run_to_the_end(
     Airflow runs a connection's imports one after the other; a run that has to wait for another,
     or for a person, says so.
     """
-    _make_ready(api, connection.id, switch_on)
+    _make_ready(api, connection.id, switch_on=switch_on, preview=bool(conf))
     before = api.going(connection.id)
     run_id = api.trigger(connection.id, conf)
     kind = "Preview" if conf else "Run"
@@ -62,7 +62,9 @@ def _question(url: str, connection: Connection, run_id: str) -> str:
     )
 
 
-def _make_ready(api: AirflowApi, connection_id: str, switch_on: bool) -> None:
+def _make_ready(
+    api: AirflowApi, connection_id: str, *, switch_on: bool, preview: bool = False
+) -> None:
     if not api.dag_is_known(connection_id):
         raise FatalError(
             f"Airflow does not know connection {connection_id} yet: it reads new files every "
@@ -71,7 +73,12 @@ def _make_ready(api: AirflowApi, connection_id: str, switch_on: bool) -> None:
     if switch_on:
         api.switch_on(connection_id)
     elif not api.is_switched_on(connection_id):
+        off = f"Connection {connection_id} is switched off in Airflow"
+        if preview:
+            raise FatalError(
+                f"{off}, where nothing of it runs, no preview either: switch it on there. If it "
+                "has a schedule, its imports start by that, too, and those write."
+            )
         raise FatalError(
-            f"Connection {connection_id} is switched off in Airflow: switch it on there, "
-            f"or say `exchange run {connection_id} --switch-on`."
+            f"{off}: switch it on there, or say `exchange run {connection_id} --switch-on`."
         )

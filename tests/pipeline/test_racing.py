@@ -23,7 +23,7 @@ from profile_exchange.pipeline.upsert import upsert
 from profile_exchange.pipeline.validate import validate
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for
-from tests.pipeline.exchange import NOW, Exchange, furnish, ours, profile_id
+from tests.pipeline.exchange import NOW, Exchange, furnish, ours, profile_id, replace_ours
 from tests.pipeline.racing import at_once, overtaking, paused_at, until_waiting
 
 TYPES = {"email": "EMAIL!", "sports": "SELECT", "visits": "RANGE"}
@@ -106,6 +106,24 @@ def test_a_property_that_another_connection_makes_meanwhile_is_waited_for(store:
         outcomes = at_once(lambda: write(second), release)
     assert isinstance(outcomes[0], TargetRefused)
     assert "another connection" in str(outcomes[0])
+
+
+def test_values_that_have_come_since_the_run_started_are_not_written_over(store: str) -> None:
+    gated = exchange(store, "first", SPORTS).gated()
+    theirs = {"id": "ours-1", "email": "p1@example.com", "Sports": "Chess"}
+    replace_ours(store, [theirs])
+    with pytest.raises(TargetRefused, match="already holds values that it did not write"):
+        write(gated)
+    assert [held["Sports"] for held in ours(store).values() if "Sports" in held] == [["Chess"]]
+    exchange(store, "first", {**SPORTS, "overwrite": True}).run()
+    assert ours(store)[profile_id("ours-1")]["Sports"] == ["Rowing"]
+
+
+def test_what_one_package_has_written_first_is_no_collision_for_the_others(store: str) -> None:
+    run, admission = exchange(store, "first", SPORTS, profiles_per_part=1).gated()
+    assert len(admission.packages) > 2
+    at_once(*(lambda part=part: upsert(run, part, NOW) for part in admission.packages))
+    assert report(run, NOW).counts.modified == 8
 
 
 def test_a_property_made_with_another_type_meanwhile_is_not_written_to(store: str) -> None:

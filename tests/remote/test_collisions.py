@@ -96,6 +96,19 @@ def test_a_property_that_nothing_defines_may_be_held_all_the_same(
     assert exchange.client.sent == []
 
 
+def test_values_that_have_come_since_the_run_started_are_not_written_over(
+    exchange: RemoteExchange, installation: Installation
+) -> None:
+    jane = installation.add(email=["a@example.org"])
+    gated = exchange.gated()
+    kept = installation.add(section=["Chess"])
+    with pytest.raises(TargetRefused, match="already holds values that it did not write"):
+        exchange.finish(*gated)
+    assert exchange.client.sent == []
+    assert "section" not in installation.stored(jane)
+    assert installation.stored(kept)["section"] == ["Chess"]
+
+
 class Silent(ScriptedTenant):
     """A tenant that does not say how many profiles hold a property, as it may."""
 

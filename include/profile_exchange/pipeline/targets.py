@@ -217,28 +217,30 @@ def suggested_name(database: Database, connection: Connection, mapping: Property
 
 
 def prepare_targets(
-    database: Database, run: Run, now: datetime, make_elsewhere: Callable[[], None] = lambda: None
+    database: Database,
+    run: Run,
+    now: datetime,
+    make_elsewhere: Callable[[], Holding | None] = lambda: None,
 ) -> None:
     """Create target properties that are missing, and make all of them this connection's own.
 
-    ``make_elsewhere`` makes them where the tenant's profiles are, if that is not here.
+    ``make_elsewhere`` makes them where the tenant's profiles are, if that is not here, and tells
+    which of them hold values.
 
     Raises `TargetRefused` when, since the run started, another connection has made one its own or
-    created it with another type: of two that are about to write a new property, the first has it.
+    created it with another type, or profiles have come to hold values of it: of two that are about
+    to write a new property, the first has it. A run may have waited for a person for days.
     """
     names = sorted(run.goal.targets)
     if are_own(database, run.connection, names):
         return
     _create_missing(database, run, now)
-    make_elsewhere()
+    holding = make_elsewhere()
     # Two connections that are about to write to one property come by here one after the other.
     lock = select(profile_property.c.id).where(profile_property.c.id.in_(names))
     database.execute(lock.order_by(profile_property.c.id).with_for_update(key_share=True))
     _check_types(run, _types(database, run.connection, names))
-    taken = _of_others(database, run.connection.id)
-    for mapping in run.goal.mappings:
-        if mapping.target in taken and not mapping.overwrite:
-            raise _collision(database, run.connection, mapping)
+    check_collisions(database, run.connection, holding)
     rows = [
         {"connection": run.connection.id, "property_id": name, "adopted_at": now} for name in names
     ]

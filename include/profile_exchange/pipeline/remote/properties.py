@@ -19,7 +19,7 @@ from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.properties import ProfileProperty
 from profile_exchange.pipeline.ports import Holding, KnownProperty, Target
 from profile_exchange.pipeline.runs import Run, import_goal
-from profile_exchange.pipeline.targets import check_collisions, may_collide
+from profile_exchange.pipeline.targets import may_collide
 from profile_exchange.store.definitions import property_in, row_of
 from profile_exchange.store.tables import profile_property
 
@@ -134,17 +134,19 @@ def _keep(database: Database, known: ProfileProperty, now: datetime) -> None:
     database.execute(row.on_conflict_do_update(index_elements=["id"], set_=told))
 
 
-def make_missing(database: Database, run: Run, target: Target) -> None:
+def make_missing(database: Database, run: Run, target: Target) -> Holding:
     """Make the target properties that the tenant does not have yet, as they were described here.
 
-    One that was made with another type since the run started is told by the run's own check.
-    Raises `TargetRefused` for one that was defined nowhere, and of which profiles hold values.
+    Returns those of which profiles hold values: of one that was defined nowhere they may, and of
+    others they may have come to since the run started. One that was made with another type since
+    then is told by the run's own check.
     """
     table = profile_property
     query = select(table).where(table.c.id.in_(run.goal.targets)).order_by(table.c.id)
-    missing = [row for row in database.execute(query).all() if target.property(row.id) is None]
+    rows = database.execute(query).all()
+    found = {row.id: target.property(row.id) for row in rows}
+    missing = [row for row in rows if found[row.id] is None]
     for row in missing:
         target.make_property(property_in(row))
-    made = {row.id: target.property(row.id) for row in missing}
-    held = frozenset(name for name, known in made.items() if known and known.holds_values)
-    check_collisions(database, run.connection, Holding(held))
+    found |= {row.id: target.property(row.id) for row in missing}
+    return Holding(frozenset(name for name, known in found.items() if known and known.holds_values))

@@ -166,7 +166,7 @@ def _repeated(
 
 def _own_condition(validator: Any, expectation: PlannedExpectation) -> ColumnElement[bool]:
     """Great Expectations' own condition, which leaves out which rows it is for."""
-    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
     from great_expectations.validator.metric_configuration import MetricConfiguration
 
     name, kwargs = _metric(expectation)

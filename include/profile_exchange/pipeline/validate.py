@@ -129,8 +129,10 @@ def _evaluated(run: Run, values: Table, planned: Sequence[PlannedExpectation]) -
 def _stop_at(run: Run, unmet: Sequence[PlannedExpectation]) -> None:
     """Stop the run at an expectation about the whole of it. A preview goes on, and tells."""
     told = f"{unmet[0].told} does not hold {_UNWRITTEN}" if unmet else ""
-    if told and not run.preview:
-        raise LimitExceeded(told)
+    if not run.preview:
+        if told:
+            raise LimitExceeded(told)
+        return
     with run.engine.begin() as database:
         note = update(tables.run).where(tables.run.c.seq == run.seq)
         database.execute(note.values(stopped_by=told))

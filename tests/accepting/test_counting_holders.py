@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from profile_exchange.domain.scopes import Scope
-from profile_exchange.exposure import holding
+from profile_exchange.exposure import counting
 from profile_exchange.store.database import connect
 from tests.accepting.conftest import Writer, entry, rule
 from tests.exposure.conftest import Installation
@@ -70,7 +70,7 @@ def test_what_takes_too_long_is_not_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     installation.add(city=["Delft"])
-    monkeypatch.setattr(holding, "PATIENCE", "50ms")
+    monkeypatch.setattr(counting, "PATIENCE", "50ms")
     with connect(installation.store) as somebody:
         somebody.execute("lock table tenant.profile in access exclusive mode")
         answer = writer.api.get("/profileProperties/city")

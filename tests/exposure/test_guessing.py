@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
-from profile_exchange.exposure.backoff import FREE, LONGEST_WAIT
-from profile_exchange.tenants.postgres.credentials import IssuedCredential
+from profile_exchange.exposure.backoff import FREE, LONGEST_WAIT, key_of
+from profile_exchange.tenants.postgres.credentials import IssuedCredential, rotate
 from tests.exposure.conftest import START, Api, Installation
 
 Serve = Callable[..., Api]
@@ -81,6 +84,85 @@ def test_what_went_wrong_long_ago_is_forgotten(installation: Installation, stran
     installation.clock.forward(minutes=11)
     assert guess(stranger, "any", FREE) == [401] * FREE
     assert installation.clock.now > START
+
+
+def test_a_partner_who_signs_in_for_the_first_time_is_let_in_beside_strangers(
+    stranger: Api, issued: IssuedCredential
+) -> None:
+    assert guess(stranger, "any", FREE + 1)[-1] == 429
+    assert stranger.ask_for_token(issued).status_code == 200
+
+
+def test_a_new_key_is_let_in_where_the_old_one_was(
+    installation: Installation, api: Api, issued: IssuedCredential, serve: Serve
+) -> None:
+    assert guess(api, "any", FREE + 1)[-1] == 429
+    soon = timedelta(hours=1)
+    new = rotate(installation.store, "harbor-goods", now=installation.clock.now, overlap=soon)
+    assert [api.ask_for_token(each).status_code for each in (issued, new)] == [200, 200]
+    # It is the connection that is known there, so that strangers do not count against its new key.
+    another = serve()
+    assert guess(another, "any", FREE + 1)[-1] == 429
+    assert guess(another, new.key, FREE) == [401] * FREE
+
+
+def test_strangers_beside_the_partner_who_know_its_key_do_not_hold_it_back(
+    installation: Installation, serve: Serve, api: Api, issued: IssuedCredential
+) -> None:
+    """Also with a worker that has not seen the right secret before."""
+    for worker in (api, serve()):
+        for _ in range(3):
+            assert guess(worker, issued.key, FREE + 1)[-1] == 429
+            assert worker.ask_for_token(issued).status_code == 200
+
+
+def test_who_is_right_is_let_in_while_others_try_the_same_key_in_numbers(
+    api: Api, issued: IssuedCredential
+) -> None:
+    turns = count()
+
+    def ask() -> Any:
+        is_right = next(turns) % 10 == 0
+        return api.ask_for_token(issued if is_right else IssuedCredential(issued.key, "wrong"))
+
+    answers = api.at_once(60, ask)
+    assert [answer.status_code for answer in answers].count(200) == 6
+
+
+def test_who_was_wrong_too_often_is_checked_all_the_same_and_told_to_wait(
+    installation: Installation, stranger: Api
+) -> None:
+    """A wrong secret makes nobody wait longer who waits already."""
+    assert guess(stranger, "any", FREE + 3) == [401] * FREE + [429] * 3
+    installation.clock.forward(seconds=1)
+    assert guess(stranger, "any", 1) == [401]
+
+
+def test_what_is_kept_of_who_was_wrong_is_small_whatever_they_call_themselves() -> None:
+    kept = {key_of("x" * 8_000, "203.0.113.5"), key_of("x"), key_of("x", "203.0.113.5")}
+    assert {len(each) for each in kept} == {16}
+    assert len(kept) == 3
+
+
+def test_one_partner_who_tries_without_end_does_not_keep_another_out(
+    installation: Installation, serve: Serve, issued: IssuedCredential
+) -> None:
+    """Both have been here before, and this worker has seen neither's secret."""
+    installation.connect("another")
+    other = installation.issue("another")
+    for each in (issued, other):
+        serve().log_in(each)
+    worker, turns = serve(), count()
+
+    def ask() -> tuple[bool, int]:
+        is_other = next(turns) % 12 == 11
+        wrong = IssuedCredential(issued.key, "wrong")
+        return is_other, worker.ask_for_token(other if is_other else wrong).status_code
+
+    with ThreadPoolExecutor(60) as threads:
+        answers = list(threads.map(lambda _: ask(), range(60)))
+    assert {status for is_other, status in answers if is_other} == {200}
+    assert 503 in {status for is_other, status in answers if not is_other}
 
 
 def test_the_partners_lane_is_open_while_strangers_fill_theirs(

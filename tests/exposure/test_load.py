@@ -5,25 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import json
 import socket
 import subprocess
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+import psycopg
 import pyarrow as pa
 import pytest
 from sqlalchemy import text
 from starlette.types import Message, Receive, Scope, Send
 
-from profile_exchange.exposure import page_query
+from profile_exchange.exposure import counting, page_query
 from profile_exchange.exposure.answers import PIECE_BYTES, accepted, pieces
 from profile_exchange.exposure.bearing import Bearing
 from profile_exchange.exposure.load import Load
+from profile_exchange.exposure.page_sizes import PageSizes
 from profile_exchange.exposure.refusals import Refusal
-from profile_exchange.store.database import engine_for
+from profile_exchange.exposure.statements import Kept
+from profile_exchange.exposure.stores import POOL_SIZE, SHARE, Database, Statement, Stores
+from profile_exchange.store.database import connect, engine_for
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, issue
 from tests.exposure.conftest import HOST, START, Api, Installation
 from tests.exposure.test_serving import PATIENCE, Service, service, token_for  # noqa: F401
@@ -170,7 +181,7 @@ def test_a_page_ends_before_it_is_too_large_and_nothing_is_lost(
     installation: Installation, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_query, "MAX_PAGE_BYTES", 25_000)
-    page_query.page_statement.cache_clear()
+    page_query.page_statement.clear()
     keys = sorted(installation.add(section=["x" * 10_000]) for _ in range(10))
     found, lengths, asked = [], [], {}
     while True:
@@ -180,10 +191,169 @@ def test_a_page_ends_before_it_is_too_large_and_nothing_is_lost(
         if "nextCursor" not in page:
             break
         asked = {"cursor": page["nextCursor"]}
-    page_query.page_statement.cache_clear()
+    page_query.page_statement.clear()
     assert found == keys
     assert lengths == [3, 3, 3, 1]
     assert [row.profiles for row in installation.disclosures()] == lengths
+
+
+def test_no_more_is_read_for_a_page_than_is_likely_to_fit(
+    installation: Installation, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_query, "MAX_PAGE_BYTES", 25_000)
+    page_query.page_statement.clear()
+    read: list[int] = []
+    send = Statement._sent
+
+    async def noting(statement: Statement, database: Database, values: Mapping[str, Any]) -> Any:
+        read.extend([values["fetched"]] if "fetched" in values else [])
+        return await send(statement, database, values)
+
+    monkeypatch.setattr(Statement, "_sent", noting)
+    for _ in range(40):
+        installation.add(section=["x" * 1_000])
+    page = api.profiles(count=5_000)
+    first = len(page["profiles"])
+    following = api.profiles(count=5_000, cursor=page["nextCursor"])
+    page_query.page_statement.clear()
+    assert read[0] == 5_001
+    assert first < read[1] < 3 * first
+    assert len({one["id"] for one in [*page["profiles"], *following["profiles"]]}) == 40
+
+
+@pytest.mark.parametrize(
+    ("seen", "asked", "read"),
+    [
+        ([], 1000, 1000),
+        ([(10, 100_000)], 1000, 28),
+        ([(10, 100_000)], 5, 5),
+        ([(10, 100_000), (0, 0)], 1000, 28),
+        ([(10, 100_000), (1000, 100_000)], 1000, 1000),
+        ([(1, 10**9)], 1000, 16),
+    ],
+)
+def test_how_many_are_worth_reading_follows_the_last_page(
+    seen: list[tuple[int, int]], asked: int, read: int
+) -> None:
+    sizes = PageSizes()
+    for profiles, size in seen:
+        sizes.saw("list", profiles, size)
+    assert sizes.worth_reading("list", asked, most_bytes=100_000) == read
+    assert sizes.worth_reading("another", asked, most_bytes=100_000) == asked
+
+
+def test_slow_requests_of_one_connection_keep_no_other_waiting(
+    installation: Installation, serve: Serve, issued: IssuedCredential
+) -> None:
+    installation.connect("another")
+    other = installation.issue("another")
+    api, another = serve(), serve()
+    api.log_in(issued)
+    another.client = api.client  # one worker
+    another.log_in(other)
+    slow = partial(api.get, "/segments/everybody/profiles", expand="ranges", count=1)
+    with connect(installation.store) as somebody, ThreadPoolExecutor(POOL_SIZE + 2) as threads:
+        somebody.execute("lock table tenant.profile in access exclusive mode")
+        asked = [threads.submit(slow) for _ in range(POOL_SIZE + 2)]
+        wait_for_waiting(somebody, SHARE)
+        assert another.get("/objectives").status_code == 200
+        assert another.ask_for_token(other).status_code == 200
+        assert api.ask_for_token(issued).status_code == 200
+        somebody.rollback()
+        assert {each.result().status_code for each in asked} <= {200, 429}
+
+
+def wait_for_waiting(database: psycopg.Connection[Any], number: int) -> None:
+    """Until so many others wait for the lock that this connection has on the profiles."""
+    waiting = (
+        "select count(*) from pg_locks where not granted and relation = 'tenant.profile'::regclass"
+    )
+    ends = time.monotonic() + PATIENCE
+    while database.execute(waiting).fetchone() != (number,):
+        assert time.monotonic() < ends, "nobody waits"
+
+
+def test_who_waits_long_for_requests_of_its_own_is_told_to_ask_fewer_at_once(
+    tmp_path: Path,
+) -> None:
+    async def too_many() -> None:
+        stores = Stores(tmp_path)
+        async with AsyncExitStack() as at_work:
+            for _ in range(SHARE):
+                await at_work.enter_async_context(stores.turn("store", "one", 0))
+            async with stores.turn("store", "another", 0), stores.turn("elsewhere", "one", 0):
+                pass
+            with pytest.raises(Refusal) as refused:
+                await at_work.enter_async_context(stores.turn("store", "one", 0.01))
+            assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
+        async with stores.turn("store", "one", 0):
+            pass
+
+    asyncio.run(too_many())
+
+
+def test_what_is_not_counted_in_time_is_not_told(
+    installation: Installation, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _many(installation, 20_000)
+    monkeypatch.setattr(counting, "PATIENCE", "1ms")
+    page = api.profiles(count=1)
+    assert "totalResults" not in page
+    assert "totalPages" not in page
+    assert len(page["profiles"]) == 1
+    assert "totalResults" not in api.profiles(count=1, cursor=page["nextCursor"])
+    segments = api.ok("/segments")["segments"]
+    assert [each["id"] for each in segments] == ["everybody", "sports"]
+    assert all("profileCount" not in each for each in segments)
+
+
+def test_one_count_of_a_connection_is_under_way_at_a_time(
+    installation: Installation, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "WAIT_SECONDS", 0.01)
+    with connect(installation.store) as somebody, ThreadPoolExecutor(1) as threads:
+        somebody.execute("lock table tenant.profile in access exclusive mode")
+        first = threads.submit(api.ok, "/segments")
+        wait_for_waiting(somebody, 1)
+        told = api.ok("/segments")["segments"]
+        somebody.rollback()
+        assert [each["profileCount"] for each in first.result()["segments"]] == [0, 0]
+    assert all("profileCount" not in each for each in told)
+
+
+def test_statements_are_made_beside_the_event_loop_and_kept_up_to_a_size() -> None:
+    made: list[tuple[str, int]] = []
+
+    def make(name: str) -> Statement:
+        made.append((name, threading.get_ident()))
+        return Statement(name.encode() * 100, (), {})
+
+    async def ask() -> int:
+        kept = Kept(make, most_bytes=500)
+        for name in ("a", "b", "a", "c", "a", "b"):
+            assert (await kept(name)).sql == name.encode() * 100
+        return kept.kept_bytes
+
+    assert asyncio.run(ask()) <= 500
+    assert [name for name, _ in made] == ["a", "b", "c", "b"]
+    assert threading.get_ident() not in {thread for _, thread in made}
+
+
+@pytest.mark.parametrize(("filters", "status"), [(10, 200), (11, 400)])
+def test_a_refinement_reads_so_many_numbers_and_dates_and_no_more(
+    api: Api, filters: int, status: int
+) -> None:
+    kinds: list[dict[str, Any]] = [
+        {"property": "since", "operator": "IN_RANGE", "fromDate": "2025-01-01"},
+        {"property": "since", "operator": "NOT_IN_LAST_DAYS", "daysCount": 3},
+        {"property": "articles", "operator": "IN_RANGE", "fromValue": 3, "toValue": 9},
+    ]
+    texts = [{"property": "section", "operator": "CONTAINS_ANY", "values": ["Sports"]}] * 20
+    reading = [kinds[number % 3] for number in range(filters)]
+    refinement = json.dumps({"operator": "OR", "filters": [*reading, *texts]})
+    answer = api.get("/segments/everybody/profiles", refinement=refinement)
+    assert answer.status_code == status
+    assert status == 200 or "more than 10 filters" in answer.json()["error_description"]
 
 
 async def _nobody() -> Message:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from profile_exchange.config.registry import read_connection
+from profile_exchange.exposure.origins import Origins
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, used_elsewhere
-from tests.exposure.conftest import Api, Installation
+from tests.exposure.conftest import START, Api, Installation
 
 PARTNER = {"name": "Harbor Goods", "host": "harbor-goods.example"}
 HOME, ELSEWHERE = "203.0.113.5", "198.51.100.66"
@@ -112,8 +115,87 @@ def test_a_name_that_moves_is_followed_and_one_that_cannot_be_asked_for_is_remem
     installation.clock.forward(minutes=2)
     assert lets_in(home, issued)
     installation.addresses["harbor-goods.example"] = {ELSEWHERE}
+    installation.clock.forward(minutes=2)
     assert lets_in(moved, issued)
+    assert lets_in(home, issued)  # for the last time: it is looked up again meanwhile
     assert not lets_in(home, issued)
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_a_name_that_cannot_be_looked_up_accuses_nobody(
+    installation: Installation, serve: Serve, issued: IssuedCredential
+) -> None:
+    """Neither when nothing is known of it yet, nor when that was too long ago."""
+    known = installation.addresses.pop("harbor-goods.example")
+    home = serve(HOME)
+    for days in (0, 2):
+        installation.clock.now += timedelta(days=days)
+        answer = home.ask_for_token(issued)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert used_elsewhere(installation.store, "harbor-goods") == []
+        installation.addresses["harbor-goods.example"] = known
+        installation.clock.forward(minutes=1)
+        assert lets_in(home, issued)
+        del installation.addresses["harbor-goods.example"]
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_a_name_is_looked_up_once_a_minute_whatever_comes_of_it(
+    installation: Installation, serve: Serve, issued: IssuedCredential
+) -> None:
+    looked_up = []
+    known = installation.resolve
+
+    async def counting(host: str) -> frozenset[str]:
+        looked_up.append(host)
+        return await known(host)
+
+    installation.resolve = counting  # type: ignore[method-assign]
+    home = serve(HOME)
+    home.log_in(issued)
     del installation.addresses["harbor-goods.example"]
-    installation.clock.now += timedelta(days=2)
-    assert not lets_in(moved, issued)
+    for lookups in (1, 2, 3):
+        answers = home.at_once(8, lambda: home.get("/objectives"))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(looked_up) == lookups
+        installation.clock.forward(minutes=1)
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_what_was_known_is_used_while_a_name_is_looked_up_again(
+    installation: Installation, serve: Serve, issued: IssuedCredential
+) -> None:
+    known = installation.resolve
+    never = asyncio.Event()
+
+    async def slow(host: str) -> frozenset[str]:
+        if installation.clock.now > START:
+            await never.wait()
+        return await known(host)
+
+    installation.resolve = slow  # type: ignore[method-assign]
+    home = serve(HOME)
+    home.log_in(issued)
+    installation.clock.forward(minutes=2)
+    assert home.get("/objectives").status_code == 200
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_a_lookup_is_shared_and_waited_for_by_who_is_not_known_yet(
+    installation: Installation,
+) -> None:
+    connection = read_connection(installation.folder / "connections" / "harbor-goods.yaml")
+    asked = []
+
+    async def resolve(host: str) -> frozenset[str]:
+        asked.append(host)
+        await asyncio.sleep(0)
+        return frozenset({HOME})
+
+    async def at_once() -> list[bool]:
+        origins = Origins(resolve)
+        each = (origins.admits(connection, who, START) for who in (HOME, HOME, ELSEWHERE))
+        return await asyncio.gather(*each)
+
+    assert asyncio.run(at_once()) == [True, True, False]
+    assert asked == ["harbor-goods.example"]

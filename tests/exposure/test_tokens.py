@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import func, select, update
 
+from profile_exchange.exposure import presented
 from profile_exchange.exposure.secret_checks import MAX_WAITING
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import access_token, credential
@@ -279,6 +281,50 @@ def test_a_token_is_good_with_every_worker(serve: Callable[[], Api], api: Api) -
 
 
 def test_a_flood_of_secrets_is_told_to_come_later(stranger: Api, issued: IssuedCredential) -> None:
-    answers = stranger.at_once(2 * MAX_WAITING + 8, partial(stranger.ask_for_token, issued))
-    assert {answer.status_code for answer in answers} == {200, 503}
-    assert all(answer.headers["Retry-After"] for answer in answers if answer.is_error)
+    wrong = replace(issued, secret="wrong")
+    answers = stranger.at_once(2 * MAX_WAITING + 8, partial(stranger.ask_for_token, wrong))
+    later = [answer for answer in answers if answer.status_code != 401]
+    assert 503 in {answer.status_code for answer in later} <= {429, 503}
+    assert all(answer.headers["Retry-After"] for answer in later)
+
+
+def test_tokens_have_an_allowance_of_their_own(
+    installation: Installation, serve: Callable[[], Api], issued: IssuedCredential
+) -> None:
+    installation.limits = {"requests_per_second": 1}
+    api = serve()
+    api.log_in(issued)
+    assert [api.get("/objectives").status_code for _ in range(3)] == [200, 200, 429]
+    answers = [api.ask_for_token(issued) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200] + [429] * 4
+    assert answers[-1].headers["Retry-After"] == "1"
+    with engine_for(installation.store).connect() as database:
+        assert database.scalar(select(func.count()).select_from(access_token)) == 2
+    installation.clock.forward(seconds=1)
+    assert api.ask_for_token(issued).status_code == 200
+
+
+def test_who_is_wrong_uses_up_nobodys_tokens(
+    installation: Installation, serve: Callable[[], Api], issued: IssuedCredential
+) -> None:
+    installation.limits = {"requests_per_second": 0.5}
+    api = serve()
+    for _ in range(3):
+        assert api.ask_for_token(replace(issued, secret="wrong")).status_code == 401
+    assert api.ask_for_token(issued).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke"])
+def test_a_form_that_does_not_come_to_its_end_is_refused(
+    stranger: Api, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(presented, "FORM_SECONDS", 0.05)
+
+    async def dribbling() -> AsyncIterator[bytes]:
+        yield b"grant_type="
+        await asyncio.Event().wait()
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = stranger.request("POST", f"/rest/v2{path}", content=dribbling(), headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert "did not come to its end" in answer.json()["error_description"]

@@ -86,8 +86,9 @@ def rotate(
     scopes = _scopes(found, scope)
     overlap = timedelta(hours=overlap_hours)
     url = store_url_of(found)
-    issued = store.rotate(url, found.id, now=_now(), overlap=overlap, scopes=scopes)
-    _show(found, issued, as_json=as_json)
+    rotated = store.rotate(url, found.id, now=_now(), overlap=overlap, scopes=scopes)
+    _show(found, rotated, as_json=as_json)
+    _tell_others(found, rotated)
 
 
 @app.command()
@@ -138,6 +139,21 @@ def _show(connection: Connection, issued: store.IssuedCredential, *, as_json: bo
         "in a safe way.",
         err=True,
     )
+
+
+def _tell_others(connection: Connection, rotated: store.RotatedCredential) -> None:
+    """What became of the other keys, which is easily taken for more than it is."""
+    for key in rotated.ending:
+        typer.echo(f"Ends {_minute(rotated.ends_at or _now())}: {key}", err=True)
+    if not rotated.ending:
+        typer.echo("No other key ends because of this one.", err=True)
+    for stays in rotated.staying:
+        typer.echo(
+            f"Stays as it is, because it is for {' and '.join(stays.scopes)}: {stays.key}. Name "
+            "the same scopes to rotate it, or end it with "
+            f"`exchange credentials revoke {connection.id} {stays.key}`.",
+            err=True,
+        )
 
 
 def _now() -> datetime:

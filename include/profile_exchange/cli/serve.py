@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 APP = "profile_exchange.exposure.app:create_app"
+#: Uvicorn's, with bounds on how long a head may take to come and on open connections.
+PROTOCOL = "profile_exchange.exposure.patience:PatientProtocol"
 DEFAULT_PORT = 8200
 BACKLOG = 2048
 #: A partner stores a page before it asks for the next one, on the same connection.
@@ -141,6 +143,7 @@ def _configuration(
     return uvicorn.Config(
         APP,
         factory=True,
+        http=PROTOCOL,  # type: ignore[arg-type]  # any class by name, as uvicorn itself does
         workers=workers,
         log_config=LOGGING,
         access_log=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,9 +17,9 @@ from profile_exchange.domain.tenant import Tenant
 from profile_exchange.exposure.grant import Acceptance, Grant
 from profile_exchange.exposure.origins import address_of
 from profile_exchange.exposure.refusals import insufficient_scope, invalid_request, invalid_token
-from profile_exchange.exposure.service import Hosted, Serving, Store
+from profile_exchange.exposure.service import Hosted, Serving
 from profile_exchange.exposure.sign_ins import report_elsewhere
-from profile_exchange.exposure.stores import compiled
+from profile_exchange.exposure.stores import Database, compiled
 from profile_exchange.store.tables import access_token, credential
 
 MAX_TOKEN_CHARACTERS = 256
@@ -74,19 +75,25 @@ class Bearer:
         return frozenset(name for goal in goals for name in goal.identifiers)
 
 
-async def bearer(request: Request, service: Serving, tenant: Hosted, database: Store) -> Bearer:
-    """Whose token a request comes with. Refuses a request without a good token."""
+async def bearer(request: Request, service: Serving, tenant: Hosted) -> Bearer:
+    """Whose token a request comes with. Refuses a request without a good token.
+
+    No database connection is kept for it: what comes then, such as the body of a request, may
+    take its time.
+    """
     if "access_token" in request.query_params:
         raise invalid_request("A token belongs in the Authorization header, not in the address.")
     token = _bearer_token(request)
-    row = await _BEARER.row(database, digest=digest(token), now=service.clock())
+    async with service.stores.front(tenant) as database:
+        row = await _BEARER.row(database, digest=digest(token), now=service.clock())
     connection = service.configured.answering(row[0], tenant) if row else None
     if row is None or connection is None:
         raise invalid_token()
     _, client_id, scopes = row
     address = address_of(request)
     if not await service.origins.admits(connection, address, service.clock()):
-        await report_elsewhere(service, database, connection, client_id, address)
+        async with service.stores.front(tenant) as database:
+            await report_elsewhere(service, database, connection, client_id, address)
         raise invalid_token()
     request.state.connection = connection.id
     request.state.leave = service.load.enter(connection.id, service.clock())
@@ -101,11 +108,12 @@ async def granted(bearer: Annotated[Bearer, Depends(bearer)]) -> Grant:
     return grant
 
 
-async def bearer_alone(request: Request, service: Serving, tenant: Hosted) -> Bearer:
-    """As `bearer`, without a database connection once the token is known: what comes then, such as
-    the body of a request, may take its time."""
-    async with service.stores.connection(tenant) as database:
-        return await bearer(request, service, tenant, database)
+async def connected(
+    service: Serving, bearer: Annotated[Bearer, Depends(bearer)]
+) -> AsyncIterator[Database]:
+    """A connection to the store of the tenant that a request is for."""
+    async with service.stores.connection(bearer.tenant, bearer.connection.id) as database:
+        yield database
 
 
 def _bearer_token(request: Request) -> str:
@@ -117,4 +125,6 @@ def _bearer_token(request: Request) -> str:
 
 Borne = Annotated[Bearer, Depends(bearer)]
 Granted = Annotated[Grant, Depends(granted)]
-BorneAlone = Annotated[Bearer, Depends(bearer_alone)]
+#: One connection for all that a request does. It is free again before the answer is sent: a
+#: reader that dribbles holds none.
+Store = Annotated[Database, Depends(connected, scope="function")]

@@ -1,7 +1,8 @@
-"""Holding back those who try wrong secrets, and nobody else."""
+"""Noting who tries wrong secrets, and how long they should wait. It locks nobody out."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +14,17 @@ LONGEST_WAIT = timedelta(minutes=1)
 FORGOTTEN_AFTER = timedelta(minutes=10)
 #: Whoever has more names than this is not held back by them anyway.
 MAX_KNOWN = 10_000
+KEY_BYTES = 16
 
 #: Who is held back: an address, or a consumer key at an address. Never a consumer key alone, or
 #: a stranger could hold back the partner whose key it is.
-Key = tuple[str, ...]
+Key = bytes
+
+
+def key_of(*names: str) -> Key:
+    """What is kept of whoever has these names, which strangers make as long as they like."""
+    named = "\x00".join(names).encode("utf-8", "replace")
+    return hashlib.blake2b(named, digest_size=KEY_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Backoff:
         self._failures: OrderedDict[Key, _Failures] = OrderedDict()
 
     def wait(self, keys: tuple[Key, ...], now: datetime) -> float:
-        """Seconds until the next attempt may be made; 0 for at once."""
+        """Seconds until the next attempt may go wrong; 0 for at once."""
         known = (self._failures.get(key) for key in keys)
         waits = [failures.last + failures.wait - now for failures in known if failures]
         return max([0.0, *(wait.total_seconds() for wait in waits)])

@@ -1,4 +1,4 @@
-"""Bodies of JSON: read when it is known who sends them, and no further than they may be large."""
+"""Bodies of requests: read no further than they may be large, nor longer than they may take."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ BODY_SECONDS = 60.0
 
 async def body_of(request: Request, most: int) -> bytes:
     """A request's body of JSON. Refuses one that is too large, or takes too long to come."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise invalid_request("The body must be application/json.")
+    return await read(request, "application/json", most, BODY_SECONDS)
+
+
+async def read(request: Request, kind: str, most: int, seconds: float) -> bytes:
+    """A request's body of some media type, if it is here within so many seconds."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+        raise invalid_request(f"The body must be {kind}.")
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > most:

@@ -33,7 +33,7 @@ async def own_connection(
 ) -> ConnectionsResponse:
     """The connection that the credentials are for, with its last run."""
     acceptance = _writing(bearer)
-    async with service.stores.reading_back(acceptance.tenant) as database:
+    async with service.stores.reading_back(acceptance.tenant, acceptance.connection.id) as database:
         runs, _ = await runs_of(database, acceptance.connection, start=0, count=1)
     last = next(iter(runs), None)
     found = [ConnectionResponse.of(acceptance.connection, last)]
@@ -54,7 +54,7 @@ async def own_runs(
     acceptance = _writing(bearer)
     if connection != acceptance.connection.id:
         raise not_found("There is no such connection, or it is another's.")
-    async with service.stores.reading_back(acceptance.tenant) as database:
+    async with service.stores.reading_back(acceptance.tenant, acceptance.connection.id) as database:
         runs, total = await runs_of(
             database, acceptance.connection, start=paged.start, count=paged.count
         )

@@ -7,6 +7,7 @@ permission levels and triggers. Timeline events are refused, each by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -15,9 +16,12 @@ from pydantic.alias_generators import to_camel
 from profile_exchange.domain.connection import Restriction, Strategy
 from profile_exchange.domain.entries import Criterion, Entry, Outcome, Rule, State
 from profile_exchange.exposure.refusals import Refusal
+from profile_exchange.exposure.splitting import MAX_DEPTH, ElementTooLarge, NoList, first_elements
 
 #: As many entries of a request are processed.
 MAX_ENTRIES = 1000
+#: More than anybody's profile has, and little enough to be read into objects.
+MAX_ENTRY_BYTES = 1024 * 1024
 #: A request with more in it than this is a mistake, or worse.
 MAX_PARTS = 100
 #: So many mistakes of a body are told.
@@ -136,18 +140,43 @@ class EntryResult(_Sent):
         )
 
 
-_BODY = TypeAdapter(list[SentEntry])
+_ENTRY = TypeAdapter(SentEntry)
 #: The body as a JSON Schema.
-BODY_SCHEMA = _BODY.json_schema(by_alias=True)
+BODY_SCHEMA = TypeAdapter(list[SentEntry]).json_schema(by_alias=True)
 _RESULTS = TypeAdapter(list[EntryResult])
 
 
-def read_entries(body: bytes) -> list[SentEntry]:
-    """The entries of a body. Refuses one that is not as it should be, and tells where."""
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The entries of a request that are processed, and whether it had more."""
+
+    taken: Sequence[SentEntry]
+    more: bool
+
+
+def read_entries(body: bytes) -> Entries:
+    """The entries of a body. Refuses one that is not as it should be, and tells where.
+
+    What is behind the first `MAX_ENTRIES` has to be JSON, and is not looked at otherwise.
+    """
     try:
-        return _BODY.validate_json(body)
-    except ValidationError as error:
-        raise _unreadable(error) from None
+        split = first_elements(body, MAX_ENTRIES, MAX_ENTRY_BYTES)
+    except NoList as error:
+        raise _unreadable([("", _WRONG if error.is_json else _NO_JSON)]) from None
+    except ElementTooLarge as error:
+        raise _unreadable([(f"[{error.place}]", _TOO_LARGE)]) from None
+    taken: list[SentEntry] = []
+    wrong: list[tuple[str, str]] = []
+    for place, element in enumerate(split.elements):
+        try:
+            taken.append(_ENTRY.validate_json(element))
+        except ValidationError as error:
+            wrong += _told(place, error)
+            if len(wrong) >= MAX_TOLD:
+                break
+    if wrong:
+        raise _unreadable(wrong[:MAX_TOLD])
+    return Entries(taken, split.more)
 
 
 def written_results(sent: Iterable[SentEntry], outcomes: Iterable[Outcome]) -> bytes:
@@ -156,17 +185,23 @@ def written_results(sent: Iterable[SentEntry], outcomes: Iterable[Outcome]) -> b
     return _RESULTS.dump_json(results, by_alias=True, exclude_none=True)
 
 
-def _unreadable(error: ValidationError) -> Refusal:
+def _unreadable(wrong: Sequence[tuple[str, str]]) -> Refusal:
     """400 with what is wrong, and where. Neither values nor names that somebody made up."""
-    wrongs = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [(_place(wrong["loc"]), _KINDS.get(wrong["type"], _WRONG)) for wrong in wrongs]
     sentence = "The body is not a list of entries as the API describes them."
-    return Refusal(400, "invalid_request", sentence, fields=told[:MAX_TOLD])
+    return Refusal(400, "invalid_request", sentence, fields=wrong)
+
+
+def _told(place: int, error: ValidationError) -> list[tuple[str, str]]:
+    """What is wrong with one entry."""
+    wrongs = error.errors(include_url=False, include_input=False, include_context=False)
+    return [(_place((place, *wrong["loc"])), _KINDS.get(wrong["type"], _WRONG)) for wrong in wrongs]
 
 
 _WRONG = "This is not as the API describes it."
+_NO_JSON = "This is no JSON."
+_TOO_LARGE = f"An entry has at most {MAX_ENTRY_BYTES} bytes, and is at most {MAX_DEPTH} deep."
 _KINDS = {
-    "json_invalid": "This is no JSON.",
+    "json_invalid": _NO_JSON,
     "missing": "This is missing.",
     "too_long": "There are too many of these.",
     "string_too_long": "This is too long.",

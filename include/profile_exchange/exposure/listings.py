@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query
@@ -15,10 +14,10 @@ from profile_exchange.domain.errors import InvalidRefinement
 from profile_exchange.domain.refinement import Refinement
 from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions
-from profile_exchange.exposure.authentication import Borne, Granted
+from profile_exchange.exposure.authentication import Borne, Granted, Store
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.page_query import segment_counts_statement
-from profile_exchange.exposure.service import Serving, Store
+from profile_exchange.exposure.service import Service, Serving
 from profile_exchange.exposure.stores import Database
 from profile_exchange.exposure.wire import (
     ObjectiveResponse,
@@ -96,7 +95,7 @@ async def exposed_segments(
         found = [each for each in found if not set(tags).isdisjoint(each[0].tags)]
     shown = paged.page(found)
     segments = [segment for segment, _ in shown]
-    counts = await _counts(database, grant, segments, service.clock())
+    counts = await _counts(service, database, grant, segments)
     request.state.count = len(shown)
     return SegmentsResponse(
         **paged.envelope(found),
@@ -122,16 +121,19 @@ async def exposed_objectives(
 
 
 async def _counts(
-    database: Database, grant: Grant, segments: Sequence[Segment], now: datetime
+    service: Service, database: Database, grant: Grant, segments: Sequence[Segment]
 ) -> dict[str, int]:
-    """How many profiles of each segment are exposed; without those that cannot be read."""
+    """How many profiles of each segment are exposed; without those that cannot be read, and
+    without any that take too long to count."""
     readable = _readable(segments)
     if not readable:
         return {}
     audience = definitions.audience(grant.connection, await definitions.objectives(database))
-    statement = segment_counts_statement(audience, tuple(readable.values()))
-    row = await statement.row(database, now=now)
-    return dict(zip(readable, row or (), strict=True))
+    statement = await segment_counts_statement(audience, tuple(readable.values()))
+    row = await service.counting.row(
+        database, grant.connection, "what is exposed", statement, now=service.clock()
+    )
+    return dict(zip(readable, row, strict=True)) if row else {}
 
 
 def _readable(segments: Sequence[Segment]) -> dict[str, Refinement | None]:

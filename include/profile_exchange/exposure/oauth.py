@@ -97,14 +97,14 @@ async def authenticated(request: Request, service: Serving, tenant: Hosted) -> C
     work, so that neither answer nor time tells a wrong secret from an unknown key."""
     shown = await presented(request)
     now, address = service.clock(), address_of(request)
-    async with service.stores.connection(tenant) as database:
+    async with service.stores.front(tenant) as database:
         rows, familiar = await together(
             database,
             (_CREDENTIAL, {"client_id": shown.client_id}),
             (FAMILIAR, {"client_id": shown.client_id, "address": address}),
         )
     *known, secret_hash = rows[0] if rows else (None,)
-    attempt = Attempt(shown.client_id, address, familiar=bool(familiar))
+    attempt = Attempt(shown.client_id, address, familiar=familiar[0][0] if familiar else None)
     matches = await service.secrets.match(attempt, shown.client_secret, secret_hash, now)
     if not matches or not known:
         raise invalid_client(basic=shown.basic)
@@ -113,10 +113,12 @@ async def authenticated(request: Request, service: Serving, tenant: Hosted) -> C
     if not found.usable(now) or connection is None:
         raise invalid_client(basic=shown.basic)
     if not await service.origins.admits(connection, address, now):
-        async with service.stores.connection(tenant) as database:
+        async with service.stores.front(tenant) as database:
             await report_elsewhere(service, database, connection, found.key, address)
         raise invalid_client(basic=shown.basic)
     request.state.connection = found.connection
+    # Not before the secret is known to be right: strangers must not use up a partner's allowance.
+    request.state.leave = service.token_load.enter(found.connection, now)
     return Client(found, shown.form, address, now)
 
 
@@ -134,7 +136,7 @@ async def token(
     if required(client.form, "grant_type") != "client_credentials":
         raise Refusal(400, "unsupported_grant_type", "Only client_credentials is supported.")
     response.headers.update(NO_STORE)
-    async with service.stores.connection(tenant) as database:
+    async with service.stores.front(tenant) as database:
         return await _issued(database, client)
 
 
@@ -146,7 +148,7 @@ async def revoke(
 ) -> Response:
     """End an access token. One that is unknown is as good as ended."""
     ended = digest(required(client.form, "token"))
-    async with service.stores.connection(tenant) as database:
+    async with service.stores.front(tenant) as database:
         await _REVOKE.rows(database, digest=ended, client_id=client.credential.key)
     return Response(headers=NO_STORE)
 

@@ -109,7 +109,8 @@ async def exposed(database: Database, grant: Grant, asked: AskedProfile) -> Prof
         shows_creation=CREATION_DATE in grant.goal.readable,
         memberships=_memberships(granted) if asked.with_segments else None,
     )
-    rows = await page_statement(query).rows(
+    statement = await page_statement(query)
+    rows = await statement.rows(
         database,
         first=asked.id,
         last=asked.id,
@@ -133,7 +134,8 @@ async def read_back(
     role that writes.
     """
     query = await _reading_back(written, acceptance, asked)
-    row = await profile_statement(query).row(written, id=asked.id, now=asked.now)
+    statement = await profile_statement(query)
+    row = await statement.row(written, id=asked.id, now=asked.now)
     if row is None:
         return None
     who = {"connection": acceptance.connection.id, "now": asked.now}

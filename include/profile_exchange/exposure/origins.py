@@ -14,10 +14,12 @@ from starlette.requests import Request
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.origins import LOOPBACK, Network, is_local, is_within
+from profile_exchange.exposure.refusals import unavailable
 
 log = logging.getLogger(__name__)
 
-#: How long an answer of the domain name system is used, and how long for want of another.
+#: How long the domain name system is not asked again, and how long its answer is used for want of
+#: another.
 FRESH = timedelta(minutes=1)
 STALE = timedelta(days=1)
 RESOLVE_SECONDS = 5
@@ -53,12 +55,27 @@ class Origins:
     def __init__(self, resolve: Resolve = addresses_of) -> None:
         self._resolve = resolve
         self._answers: dict[str, _Answer] = {}
+        self._asked_at: dict[str, datetime] = {}
+        self._lookups: dict[str, asyncio.Task[None]] = {}
         self._reported: dict[tuple[str, str], datetime] = {}
 
     async def admits(self, connection: Connection, address: str, now: datetime) -> bool:
-        """Whether a connection's partner may be at this address."""
-        listed = connection.networks or await self._networks(connection.partner.host, now)
-        return is_within(address, listed)
+        """Whether a connection's partner may be at this address.
+
+        May take as long as a lookup. Answers 503 when there is nothing to go by: that a name
+        cannot be looked up says nothing about who asks.
+        """
+        host = connection.partner.host
+        if connection.networks or is_local(host):
+            return is_within(address, connection.networks or LOOPBACK)
+        lookup = self._lookup(host, now)
+        if self._knows(host, address, now):
+            return True
+        if lookup is not None:
+            await asyncio.shield(lookup)
+        if self._last(host, now) is None:
+            raise unavailable()
+        return self._knows(host, address, now)
 
     def report_is_due(self, client_id: str, address: str, now: datetime) -> bool:
         """Whether somebody refused has not been reported lately; from then on he has."""
@@ -70,16 +87,34 @@ class Origins:
         self._reported[client_id, address] = now
         return True
 
-    async def _networks(self, host: str, now: datetime) -> tuple[Network, ...]:
-        if is_local(host):
-            return LOOPBACK
+    def _knows(self, host: str, address: str, now: datetime) -> bool:
+        last = self._last(host, now)
+        return last is not None and is_within(address, last.networks)
+
+    def _last(self, host: str, now: datetime) -> _Answer | None:
+        """The last answer, while it is good for want of another."""
         known = self._answers.get(host)
-        if known is not None and now - known.at < FRESH:
-            return known.networks
+        return known if known is not None and now - known.at < STALE else None
+
+    def _lookup(self, host: str, now: datetime) -> asyncio.Task[None] | None:
+        """The lookup of a host that is under way, if one is: there is one at a time, and none
+        while the last one is fresh, whatever came of it."""
+        under_way = self._lookups.get(host)
+        if under_way is not None:
+            return under_way
+        asked_at = self._asked_at.get(host)
+        if asked_at is not None and now - asked_at < FRESH:
+            return None
+        self._asked_at[host] = now
+        begun = asyncio.create_task(self._look_up(host, now))
+        self._lookups[host] = begun
+        begun.add_done_callback(lambda _: self._lookups.pop(host))
+        return begun
+
+    async def _look_up(self, host: str, now: datetime) -> None:
         try:
             found = tuple(ip_network(address) for address in await self._resolve(host))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             log.warning("The addresses of %s are not to be had (%s).", host, type(error).__name__)
-            return known.networks if known is not None and now - known.at < STALE else ()
-        self._answers[host] = _Answer(now, found)
-        return found
+        else:
+            self._answers[host] = _Answer(now, found)

@@ -6,8 +6,6 @@ appends to the record of disclosures; it is answered when all of that is committ
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from sqlalchemy import (
     CTE,
     ColumnElement,
@@ -25,6 +23,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from profile_exchange.domain.refinement import Refinement
 from profile_exchange.exposure.profile_query import ProfileQuery
+from profile_exchange.exposure.statements import Kept
 from profile_exchange.exposure.stores import Statement, compiled
 from profile_exchange.store.tables import disclosure, exchanged_profile, profile
 from profile_exchange.tenants.postgres.audience import NOW, Audience
@@ -40,8 +39,7 @@ FIRST = bindparam("first", type_=Uuid)
 LAST = bindparam("last", type_=Uuid)
 
 
-@lru_cache(maxsize=512)
-def page_statement(query: ProfileQuery) -> Statement:
+def _page_statement(query: ProfileQuery) -> Statement:
     """``(JSON, profiles in it, last id, profiles found)`` in order of id; and the record of it.
 
     JSON is bytes with commas between the profiles, the id is text; what was found counts one
@@ -129,28 +127,31 @@ def _disclosed(leaving: CTE) -> CTE:
     return insert(disclosure).from_select(columns, row).cte("disclosed")
 
 
-@lru_cache(maxsize=512)
-def profile_statement(query: ProfileQuery) -> Statement:
+def _profile_statement(query: ProfileQuery) -> Statement:
     """The JSON of one profile, as bytes, if the query lets it out. Binds ``id`` and ``now``."""
     body = func.convert_to(query.body(profile), "UTF8")
     wanted = profile.c.id == bindparam("id", type_=Uuid)
     return compiled(select(body).where(wanted, query.condition(profile)))
 
 
-@lru_cache(maxsize=512)
-def count_statement(query: ProfileQuery) -> Statement:
+def _count_statement(query: ProfileQuery) -> Statement:
     """How many profiles a list has. Binds ``now``, if the list depends on it."""
     return compiled(select(func.count()).select_from(profile).where(query.condition(profile)))
 
 
-@lru_cache(maxsize=64)
-def segment_counts_statement(
+def _segment_counts_statement(
     audience: Audience, refinements: tuple[Refinement | None, ...]
 ) -> Statement:
     """How many profiles each of several segments exposes, in one pass. Binds ``now``."""
     refiner = audience.refiner(profile)
     counts = [func.count().filter(refiner.condition(each)) for each in refinements]
     return compiled(select(*counts).select_from(profile).where(audience.condition(profile)))
+
+
+page_statement = Kept(_page_statement)
+profile_statement = Kept(_profile_statement)
+count_statement = Kept(_count_statement)
+segment_counts_statement = Kept(_segment_counts_statement)
 
 
 def _bound(name: str) -> ColumnElement[str]:

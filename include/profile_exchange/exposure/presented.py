@@ -10,10 +10,14 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.requests import Request
 
+from profile_exchange.exposure.bodies import read
 from profile_exchange.exposure.refusals import invalid_client, invalid_request
 
 MAX_BODY = 8 * 1024
 MAX_FIELDS = 16
+FORM = "application/x-www-form-urlencoded"
+#: Seconds in which a form has to be here: it is a packet, and nobody knows yet who sends it.
+FORM_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,7 @@ def required(form: Mapping[str, str], name: str) -> str:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise invalid_request("The body must be application/x-www-form-urlencoded.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise invalid_request(f"The body has at most {MAX_BODY} bytes.")
+    body = await read(request, FORM, MAX_BODY, FORM_SECONDS)
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:

@@ -13,13 +13,15 @@ from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import CREATION_DATE
 from profile_exchange.domain.refinement import properties_of
 from profile_exchange.domain.tenant import Segment
-from profile_exchange.exposure import definitions
+from profile_exchange.exposure import definitions, page_query
 from profile_exchange.exposure.asked import Asked
+from profile_exchange.exposure.counting import Counting
 from profile_exchange.exposure.cursors import KEY, Cursors, Position, binding
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.page_query import count_statement, page_statement
 from profile_exchange.exposure.profile_query import Membership, ProfileQuery
 from profile_exchange.exposure.refusals import Refusal, not_found
+from profile_exchange.exposure.service import Service
 from profile_exchange.exposure.stores import Database, together
 from profile_exchange.tenants.postgres.audience import Audience
 
@@ -49,11 +51,13 @@ class ProfileList:
     query: ProfileQuery
     cursors: Cursors
 
-    async def page(self, database: Database, now: datetime) -> ProfilePage:
+    async def page(self, service: Service, database: Database, now: datetime) -> ProfilePage:
         """The page asked for. What leaves with it is on record when this returns."""
-        position = await self._position(database, now)
-        count = self.asked.count
-        rows = await page_statement(self.query).rows(
+        position = await self._position(service.counting, database, now)
+        sizes = service.page_sizes
+        count = sizes.worth_reading(self.query, self.asked.count, page_query.MAX_PAGE_BYTES)
+        statement = await page_statement(self.query)
+        rows = await statement.rows(
             database,
             first=position.first,
             last=position.last,
@@ -65,20 +69,24 @@ class ProfileList:
             request=self._on_record(),
             segment_id=self.segment_id,
         )
-        return _page(position, rows)
+        page = _page(position, rows)
+        sizes.saw(self.query, page.profiles, sum(map(len, page.json)))
+        return page
 
     def ranges(self) -> list[str]:
         """Cursors to the starts of as many equal id ranges as were asked for."""
         parts = self.asked.ranges
         return [self.cursors.seal(Position.of(IdRange(part, parts))) for part in range(parts)]
 
-    async def _position(self, database: Database, now: datetime) -> Position:
+    async def _position(self, counting: Counting, database: Database, now: datetime) -> Position:
         if not self.asked.is_first_page:
             return self.cursors.open(self.asked.cursor)
         if self.asked.ranges:
             # Who reads in ranges asks once for each of them: counting would cost a pass each.
             return Position.of(EVERYBODY)
-        row = await count_statement(self.query).row(database, now=now)
+        statement = await count_statement(self.query)
+        what = f"a list of {self.segment_id}"
+        row = await counting.row(database, self.grant.connection, what, statement, now=now)
         return Position.of(EVERYBODY, total=row[0] if row else None)
 
     def _on_record(self) -> str:

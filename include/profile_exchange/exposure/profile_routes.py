@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from profile_exchange.exposure.asked import names_asked
-from profile_exchange.exposure.authentication import Bearer, Borne
+from profile_exchange.exposure.authentication import Bearer, Borne, Store
 from profile_exchange.exposure.grant import Acceptance
 from profile_exchange.exposure.one_profile import (
     ALL_LEFT,
@@ -29,7 +29,7 @@ from profile_exchange.exposure.refusals import (
     not_found,
 )
 from profile_exchange.exposure.search import MAX_FOUND, search
-from profile_exchange.exposure.service import Service, Serving, Store
+from profile_exchange.exposure.service import Service, Serving
 from profile_exchange.exposure.stores import Database, together
 from profile_exchange.exposure.wire import FoundProfile, FoundProfilesResponse, ProfileResponse
 
@@ -56,7 +56,7 @@ async def find_profiles(
     if len(names) != len(values):
         raise invalid_request("There must be as many values as properties.")
     pairs, now = list(zip(names, values, strict=True)), service.clock()
-    async with service.stores.reading_back(acceptance.tenant) as written:
+    async with service.stores.reading_back(acceptance.tenant, acceptance.connection.id) as written:
         ids, total = await search(written, acceptance, pairs, now)
     who = {"connection": acceptance.connection.id, "now": now}
     request_told = f"ids by {', '.join(sorted(set(names)))}"
@@ -115,7 +115,7 @@ async def _found(
     shown = await exposed(database, grant, asked) if grant else None
     if acceptance is None:
         return shown
-    async with service.stores.reading_back(acceptance.tenant) as written:
+    async with service.stores.reading_back(acceptance.tenant, acceptance.connection.id) as written:
         return both(shown, await read_back(database, written, acceptance, asked))
 
 

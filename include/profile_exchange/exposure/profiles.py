@@ -13,11 +13,11 @@ from starlette.responses import Response
 
 from profile_exchange.exposure.answers import json_answer
 from profile_exchange.exposure.asked import EXPAND_RANGES, Asked, asked
-from profile_exchange.exposure.authentication import Granted
+from profile_exchange.exposure.authentication import Granted, Store
 from profile_exchange.exposure.cursors import FIRST_PAGE
 from profile_exchange.exposure.listings import pages
 from profile_exchange.exposure.profile_list import ProfileList, ProfilePage, open_list
-from profile_exchange.exposure.service import Serving, Store
+from profile_exchange.exposure.service import Serving
 from profile_exchange.exposure.wire import Link, ProfilesResponse
 
 router = APIRouter()
@@ -36,7 +36,7 @@ async def exposed_profiles(
     """One page of the profiles that the grant and their consent let out of a segment."""
     now = service.clock()
     found = await open_list(database, grant, segment, asking)
-    page = await found.page(database, now)
+    page = await found.page(service, database, now)
     request.state.count = page.profiles
     return await json_answer(request, _parts(_head(request, found, page), page))
 

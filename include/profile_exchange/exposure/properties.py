@@ -15,13 +15,13 @@ from starlette.requests import Request
 
 from profile_exchange.domain.properties import DataSensitivity, FilterType
 from profile_exchange.exposure import definitions
-from profile_exchange.exposure.authentication import Borne, BorneAlone
+from profile_exchange.exposure.authentication import Borne, Store
 from profile_exchange.exposure.bodies import body_of, json_body
 from profile_exchange.exposure.grant import Acceptance
 from profile_exchange.exposure.holding import profile_count
 from profile_exchange.exposure.listings import Paged
 from profile_exchange.exposure.refusals import insufficient_scope, invalid_request, not_found
-from profile_exchange.exposure.service import Serving, Store
+from profile_exchange.exposure.service import Serving
 from profile_exchange.exposure.stores import Database, compiled
 from profile_exchange.exposure.wire import ProfilePropertiesResponse, ProfilePropertyResponse
 from profile_exchange.store.tables import profile_property
@@ -102,13 +102,13 @@ async def described_properties(
 
 @router.get("/{propertyId}", response_model_exclude_none=True)
 async def described_property(
-    service: Serving, bearer: BorneAlone, property_id: Annotated[str, Path(alias="propertyId")]
+    service: Serving, bearer: Borne, property_id: Annotated[str, Path(alias="propertyId")]
 ) -> ProfilePropertyResponse:
     """A profile property that is exposed or may be written, and then how many profiles hold it."""
     found = None
     if property_id in bearer.described:
         linkable = property_id in bearer.linkable
-        async with service.stores.connection(bearer.tenant) as database:
+        async with service.stores.connection(bearer.tenant, bearer.connection.id) as database:
             found = await _property(database, property_id, linkable=linkable)
     if found is None:
         raise not_found("There is no such profile property, or it is not exposed.")
@@ -125,7 +125,7 @@ async def make_property(
     request: Request,
     *,
     service: Serving,
-    bearer: BorneAlone,
+    bearer: Borne,
     property_id: Annotated[str, Path(alias="propertyId")],
 ) -> ProfilePropertyResponse:
     """Make a profile property that the connection accepts. One that exists stays as it is."""
@@ -133,7 +133,7 @@ async def make_property(
     if acceptance is None:
         raise insufficient_scope()
     wanted = _wanted(await body_of(request, MAX_BODY), acceptance, property_id)
-    async with service.stores.reading_back(acceptance.tenant) as written:
+    async with service.stores.reading_back(acceptance.tenant, acceptance.connection.id) as written:
         await _make(written, acceptance, property_id, wanted, service.clock())
         found = await _property(written, property_id, linkable=False)
     if found is None or found.filter_type != wanted.filter_type.value or found.indexed:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,13 +13,18 @@ from starlette.requests import Request
 from profile_exchange.config.settings import Settings
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.exposure.configured import Configured
+from profile_exchange.exposure.counting import Counting
 from profile_exchange.exposure.load import Load
 from profile_exchange.exposure.origins import Origins, Resolve
+from profile_exchange.exposure.page_sizes import PageSizes
 from profile_exchange.exposure.refusals import misdirected
 from profile_exchange.exposure.secret_checks import SecretChecks
-from profile_exchange.exposure.stores import Database, Stores
+from profile_exchange.exposure.stores import Stores
 
 Clock = Callable[[], datetime]
+
+#: Requests at the token endpoints that a connection may make, where it may make as many at all.
+TOKENS_PER_SECOND = 10.0
 
 
 def utc_now() -> datetime:
@@ -30,15 +34,21 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Service:
-    """The configuration, the stores and the clock of one worker."""
+    """The configuration, the stores and the clock of one worker.
+
+    Tokens have an allowance of their own: who asks for pages only does not need many, and who has
+    used up what it may ask still gets one.
+    """
 
     configured: Configured
     stores: Stores
     load: Load
+    token_load: Load
     clock: Clock = utc_now
     origins: Origins = field(default_factory=Origins)
     secrets: SecretChecks = field(default_factory=SecretChecks)
-    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    counting: Counting = field(default_factory=Counting)
+    page_sizes: PageSizes = field(default_factory=PageSizes)
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock, resolve: Resolve) -> Service:
@@ -47,6 +57,11 @@ class Service:
             Configured(settings.tenants_dir, settings.connections_dir),
             Stores(settings.secrets_dir),
             Load.share(settings.requests_per_second, settings.requests_at_once, settings.workers),
+            Load.share(
+                min(settings.requests_per_second, TOKENS_PER_SECOND),
+                settings.requests_at_once,
+                settings.workers,
+            ),
             clock,
             Origins(resolve),
         )
@@ -69,17 +84,5 @@ async def hosted_tenant(
     return tenant
 
 
-async def connected(
-    service: Annotated[Service, Depends(service_of)],
-    tenant: Annotated[Tenant, Depends(hosted_tenant)],
-) -> AsyncIterator[Database]:
-    """A connection to the store of the tenant that a request is for."""
-    async with service.stores.connection(tenant) as database:
-        yield database
-
-
 Serving = Annotated[Service, Depends(service_of)]
 Hosted = Annotated[Tenant, Depends(hosted_tenant)]
-#: One connection for all that a request does. It is free again before the answer is sent: a
-#: reader that dribbles holds none.
-Store = Annotated[Database, Depends(connected, scope="function")]

@@ -12,15 +12,19 @@ from sqlalchemy import DateTime, Text, bindparam, insert, select
 from profile_exchange.domain.connection import Connection
 from profile_exchange.exposure.service import Service
 from profile_exchange.exposure.stores import Database, Statement, compiled
-from profile_exchange.store.tables import sign_in
+from profile_exchange.store.tables import credential, sign_in
 from profile_exchange.tenants.postgres.credentials import Credential, Outcome
 
 log = logging.getLogger(__name__)
 
-#: A row if a consumer key has been used from an address before. Binds both.
+_asked, _used = credential.alias("asked"), credential.alias("used")
+#: The connection of a consumer key, if any of its keys has been used from an address before: a
+#: new key comes from where the old one did. Binds ``client_id`` and ``address``.
 FAMILIAR = compiled(
-    select(sign_in.c.client_id)
-    .where(sign_in.c.client_id == bindparam("client_id", type_=Text))
+    select(_asked.c.connection)
+    .join(_used, _used.c.connection == _asked.c.connection)
+    .join(sign_in, sign_in.c.client_id == _used.c.client_id)
+    .where(_asked.c.client_id == bindparam("client_id", type_=Text))
     .where(sign_in.c.outcome == Outcome.GRANTED.value)
     .where(sign_in.c.address == bindparam("address", type_=Text))
     .limit(1)

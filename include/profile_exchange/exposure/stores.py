@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,16 +18,24 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from profile_exchange.config.settings import read_secret
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.tenant import Tenant
+from profile_exchange.exposure.refusals import too_many
 from profile_exchange.store.database import parse_url
 from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
 
 #: Connections to one store from one worker: more would only queue in the database instead.
 POOL_SIZE = 8
+#: How many of them one tenant's connection has at most, whatever it asks: others find one.
+SHARE = 4
+#: Connections for who asks to be let in. Nothing on them takes long, so that nobody who is busy
+#: keeps anybody out.
+FRONT_SIZE = 2
 POOL_TIMEOUT = 5.0
 STATEMENT_TIMEOUT = "120s"
+FRONT_TIMEOUT = "10s"
 #: A page that is large, or late in the ids, looks to the planner as if reading what is left and
 #: sorting it were cheaper than walking the ids; it is not, and it grows with the store.
 OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c enable_sort=off"
+FRONT_OPTIONS = f"-c statement_timeout={FRONT_TIMEOUT}"
 
 Row = tuple[Any, ...]
 Database = AsyncConnection[Row]
@@ -82,12 +91,22 @@ def compiled(statement: ClauseElement) -> Statement:
     return Statement(str(done).encode(), done.positiontup or (), bound)
 
 
+@dataclass(frozen=True, slots=True)
+class _PoolOf:
+    """A pool of connections that is wanted: to which database, how many, and with what options."""
+
+    url: str
+    size: int
+    options: str
+
+
 class Stores:
-    """One pool of connections for each profile store, opened when it is first needed."""
+    """Pools of connections for each profile store, opened when they are first needed."""
 
     def __init__(self, secrets_dir: Path) -> None:
         self._secrets_dir = secrets_dir
-        self._pools: dict[str, AsyncConnectionPool[Database]] = {}
+        self._pools: dict[_PoolOf, AsyncConnectionPool[Database]] = {}
+        self._shares: dict[tuple[str, str], asyncio.Semaphore] = {}
 
     def url(self, tenant: Tenant) -> str:
         """The URL of a tenant's store for the API's own role, as its secret says now."""
@@ -97,17 +116,56 @@ class Stores:
         """The URL of a tenant's store for the role that writes, as its secret says now."""
         return read_secret(tenant.writing_secret, self._secrets_dir)
 
-    def connection(self, tenant: Tenant) -> AbstractAsyncContextManager[Database]:
-        """A connection to a tenant's store. Every statement on it is a transaction."""
-        return self._connection(self.url(tenant))
+    def front(self, tenant: Tenant) -> AbstractAsyncContextManager[Database]:
+        """A connection to find out on who asks, which nobody keeps. Every statement on it is a
+        transaction."""
+        return self._connection(_PoolOf(self.url(tenant), FRONT_SIZE, FRONT_OPTIONS))
 
-    def reading_back(self, tenant: Tenant) -> AbstractAsyncContextManager[Database]:
+    def connection(
+        self, tenant: Tenant, connection_id: str
+    ) -> AbstractAsyncContextManager[Database]:
+        """A connection to a tenant's store, out of the share of the connection that asks.
+
+        Every statement on it is a transaction.
+        """
+        return self._shared(self.url(tenant), connection_id)
+
+    def reading_back(
+        self, tenant: Tenant, connection_id: str
+    ) -> AbstractAsyncContextManager[Database]:
         """The same for the role that writes, which sees what it has written."""
-        return self._connection(self.writing_url(tenant))
+        return self._shared(self.writing_url(tenant), connection_id)
 
     @asynccontextmanager
-    async def _connection(self, url: str) -> AsyncIterator[Database]:
-        pool = await self._pool(url)
+    async def turn(
+        self, url: str, connection_id: str, patience: float = POOL_TIMEOUT
+    ) -> AsyncIterator[None]:
+        """Waits until there is room in a connection's share of a store. Refuses who waits long."""
+        share = self._shares.setdefault((url, connection_id), asyncio.Semaphore(SHARE))
+        try:
+            async with asyncio.timeout(patience):
+                await share.acquire()
+        except TimeoutError:
+            raise too_many(
+                "Too many requests of this connection are at work: ask fewer at once.",
+                POOL_TIMEOUT,
+            ) from None
+        try:
+            yield
+        finally:
+            share.release()
+
+    @asynccontextmanager
+    async def _shared(self, url: str, connection_id: str) -> AsyncIterator[Database]:
+        async with (
+            self.turn(url, connection_id),
+            self._connection(_PoolOf(url, POOL_SIZE, OPTIONS)) as database,
+        ):
+            yield database
+
+    @asynccontextmanager
+    async def _connection(self, wanted: _PoolOf) -> AsyncIterator[Database]:
+        pool = await self._pool(wanted)
         async with pool.connection() as database:
             yield database
 
@@ -116,19 +174,19 @@ class Stores:
         for pool in self._pools.values():
             await pool.close()
 
-    async def _pool(self, url: str) -> AsyncConnectionPool[Database]:
-        pool = self._pools.get(url)
+    async def _pool(self, wanted: _PoolOf) -> AsyncConnectionPool[Database]:
+        pool = self._pools.get(wanted)
         if pool is None:
-            made = await _opened(url)
-            pool = self._pools.setdefault(url, made)
+            made = await _opened(wanted)
+            pool = self._pools.setdefault(wanted, made)
             if pool is not made:
                 await made.close()
         return pool
 
 
-async def _opened(url: str) -> AsyncConnectionPool[Database]:
+async def _opened(wanted: _PoolOf) -> AsyncConnectionPool[Database]:
     """A pool that has been tried out."""
-    pool = _pool(url)
+    pool = _pool(wanted)
     try:
         await pool.open()
         async with pool.connection() as database:
@@ -160,13 +218,13 @@ async def _check_open(database: Database) -> None:
         raise OperationalError("the database has ended the connection")
 
 
-def _pool(url: str) -> AsyncConnectionPool[Database]:
-    plain = parse_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+def _pool(wanted: _PoolOf) -> AsyncConnectionPool[Database]:
+    plain = parse_url(wanted.url).set(drivername="postgresql").render_as_string(hide_password=False)
     return AsyncConnectionPool(
         plain,
         open=False,
         min_size=1,
-        max_size=POOL_SIZE,
+        max_size=wanted.size,
         timeout=POOL_TIMEOUT,
         check=_check_open,
         kwargs={
@@ -174,6 +232,6 @@ def _pool(url: str) -> AsyncConnectionPool[Database]:
             # A generic plan knows neither where the page starts nor how long it is.
             "prepare_threshold": None,
             "application_name": "profile-exchange-exposure",
-            "options": OPTIONS,
+            "options": wanted.options,
         },
     )

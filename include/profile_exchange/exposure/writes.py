@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from profile_exchange.exposure.authentication import BorneAlone
+from profile_exchange.exposure.authentication import Borne
 from profile_exchange.exposure.bodies import body_of, json_body
 from profile_exchange.exposure.description import MEANINGS
 from profile_exchange.exposure.entries import (
     BODY_SCHEMA,
-    MAX_ENTRIES,
     EntryResult,
     read_entries,
     written_results,
@@ -33,6 +32,11 @@ MAX_BODY = 10 * 1024 * 1024
 #: Characters: as many go into an address, of which servers read 64 KiB, however they are written.
 MAX_OBJECTIVES = 5_000
 TOO_MANY = 413
+#: How long a request waits for others of its connection to be written: they take seconds each.
+TURN_SECONDS = 30.0
+
+#: Bodies that one worker reads at a time, beside the event loop: they are large as objects.
+_READING = CapacityLimiter(1)
 
 router = APIRouter(tags=["Profiles"])
 
@@ -47,7 +51,7 @@ async def write_profiles(
     request: Request,
     *,
     service: Serving,
-    bearer: BorneAlone,
+    bearer: Borne,
     objective_ids: Annotated[str, Query(alias="objectiveIds", max_length=MAX_OBJECTIVES)] = "",
 ) -> Response:
     """Create or update up to a thousand profiles. Answers each entry, in their order."""
@@ -55,8 +59,9 @@ async def write_profiles(
     if acceptance is None:
         raise insufficient_scope(403)
     objectives = _objectives(acceptance, objective_ids)
-    entries = read_entries(await body_of(request, MAX_BODY))
-    taken = entries[:MAX_ENTRIES]
+    body = await body_of(request, MAX_BODY)
+    entries = await to_thread.run_sync(read_entries, body, limiter=_READING)
+    taken = entries.taken
     submission = Submission(
         connection=acceptance.connection,
         client_id=acceptance.client_id,
@@ -65,11 +70,12 @@ async def write_profiles(
         at=service.clock(),
     )
     url = service.stores.writing_url(acceptance.tenant)
-    outcomes = await to_thread.run_sync(accept, url, submission)
+    async with service.stores.turn(url, acceptance.connection.id, TURN_SECONDS):
+        outcomes = await to_thread.run_sync(accept, url, submission)
     request.state.count = len(taken)
     request.state.states = Counter(outcome.state.value for outcome in outcomes)
-    status = 200 if len(entries) == len(taken) else TOO_MANY
-    answer = written_results(taken, outcomes)
+    status = TOO_MANY if entries.more else 200
+    answer = await to_thread.run_sync(written_results, taken, outcomes)
     return Response(answer, status, NO_STORE, media_type="application/json")
 
 

@@ -61,6 +61,19 @@ class IssuedCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class RotatedCredential(IssuedCredential):
+    """A new consumer key, and what became of the others that are for any of the same.
+
+    ``ending`` are those that end because of it, at ``ends_at``; ``staying`` those that do not,
+    because they are for something else too.
+    """
+
+    ending: tuple[str, ...] = ()
+    ends_at: datetime | None = None
+    staying: tuple[Credential, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What is known of a consumer key. Times are aware."""
 
@@ -157,23 +170,33 @@ def rotate(
     now: datetime,
     overlap: timedelta,
     scopes: Iterable[Scope] = READING,
-) -> IssuedCredential:
+) -> RotatedCredential:
     """Issue a new consumer key, and let the others that are still in use end after ``overlap``.
 
     The others are those with the same scopes. A key that would have ended before that still does.
     """
-    last = now + overlap
+    last, wanted = now + overlap, _written(scopes)
     shortened = (
         update(credential)
         .where(credential.c.connection == connection_id)
-        .where(credential.c.scopes == _written(scopes))
+        .where(credential.c.scopes == wanted)
         .where(credential.c.revoked_at.is_(None))
         .where(or_(credential.c.expires_at.is_(None), credential.c.expires_at > last))
         .values(expires_at=last)
+        .returning(credential.c.client_id)
+    )
+    others = (
+        select(credential)
+        .where(credential.c.connection == connection_id)
+        .where(credential.c.scopes != wanted, credential.c.scopes.overlap(wanted))
+        .order_by(credential.c.issued_at.desc(), credential.c.client_id)
     )
     with store_errors(url), engine_for(url).begin() as database:
-        database.execute(shortened)
-        return _issue(database, connection_id, now, scopes)
+        ending = tuple(sorted(database.scalars(shortened)))
+        known = map(_credential, database.execute(others))
+        staying = tuple(each for each in known if each.usable(now))
+        made = _issue(database, connection_id, now, scopes)
+    return RotatedCredential(made.key, made.secret, ending, last, staying)
 
 
 def secret_matches(secret: str, secret_hash: str | None) -> bool:

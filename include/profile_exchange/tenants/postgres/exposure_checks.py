@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import CredentialsEnding, ExchangeError
+from profile_exchange.domain.scopes import Scope, scopes_of
 from profile_exchange.store.database import engine_for, store_errors
 from profile_exchange.store.tables import exchanged_profile, exposure_check
-from profile_exchange.tenants.postgres.credentials import list_credentials
+from profile_exchange.tenants.postgres.credentials import Credential, list_credentials
 from profile_exchange.tenants.postgres.granting import granted_profiles
 
 #: How long before the last consumer key ends somebody should be told.
@@ -70,20 +71,38 @@ def check_exposure(
 
 
 def check_credentials(url: str, connection: Connection, *, now: datetime) -> datetime | None:
-    """When the last usable consumer key ends; None if one has no end, or there is none.
+    """When the partner can no longer do all that it can now, because the last consumer key for it
+    ends; None if one for each thing has no end, or none was ever made.
 
-    Raises `CredentialsEnding` when that is less than `NOTICE` away.
+    Raises `CredentialsEnding` when that is less than `NOTICE` away, or has come already.
     """
-    keys = [key for key in list_credentials(url, connection.id) if key.usable(now)]
-    ends = [key.expires_at for key in keys if key.expires_at is not None]
-    if not keys or len(ends) < len(keys):
+    known = list_credentials(url, connection.id)
+    ends = [_last_end(connection, scope, known, now) for scope in scopes_of(connection)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _last_end(
+    connection: Connection, scope: Scope, known: Sequence[Credential], now: datetime
+) -> datetime | None:
+    """When the last key with a scope ends. Raises `CredentialsEnding`."""
+    keys = [key for key in known if scope in key.scopes]
+    usable = [key for key in keys if key.usable(now)]
+    mend = (
+        f"make another with `exchange credentials rotate {connection.id} --scope {scope.value}`, "
+        f"and hand it to {connection.partner.name}."
+    )
+    if keys and not usable:
+        raise CredentialsEnding(
+            f"No consumer key of {connection.id} can {scope.value} any more: {mend}"
+        )
+    ends = [key.expires_at for key in usable if key.expires_at is not None]
+    if not usable or len(ends) < len(usable):
         return None
     last = max(ends)
     if last - now < NOTICE:
         raise CredentialsEnding(
-            f"The last consumer key of {connection.id} ends on {last.astimezone(UTC):%Y-%m-%d}: "
-            f"make another with `exchange credentials rotate {connection.id}`, and hand it to "
-            f"{connection.partner.name}."
+            f"The last consumer key of {connection.id} that can {scope.value} ends on "
+            f"{last.astimezone(UTC):%Y-%m-%d}: {mend}"
         )
     return last
 

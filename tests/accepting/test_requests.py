@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+import threading
 from typing import Any
 
 import pytest
 
+from profile_exchange.exposure import writes
+from profile_exchange.exposure.entries import (
+    MAX_ENTRIES,
+    MAX_ENTRY_BYTES,
+    MAX_TOLD,
+    Entries,
+    read_entries,
+)
+from profile_exchange.exposure.refusals import Refusal
+from profile_exchange.exposure.splitting import first_elements
 from tests.accepting.conftest import Writer, entry, rule
 from tests.exposure.conftest import Installation
 
@@ -43,12 +56,16 @@ def test_no_entry_is_no_answer(writer: Writer) -> None:
         (b'[{"properties": [{"id": "city", "values": [1]}]}]', "[0].properties[0].values[0]"),
         (b'[{"properties": [{"id": "city", "strategy": "set"}]}]', "[0].properties[0].strategy"),
         (b'[{"strategy": "MERGE"}]', "[0].strategy"),
-        (b'[{"identifier": NaN}]', "[0].identifier"),
+        (b'[{"identifier": NaN}]', ""),
         (b'[{"identifier": "\\ud800"}]', ""),
-        (b'[{"identifier": "\xff"}]', ""),
+        (b'[{"identifier": "\xff"}]', "[0]"),
         (b"[" * 5000, ""),
+        (b"[{}] []", ""),
+        (b"[{}, " + b'{"x":' * 20 + b"1" + b"}" * 20 + b"]", "[1]"),
+        (b'[{"identifier": "' + b"x" * MAX_ENTRY_BYTES + b'"}]', "[0]"),
+        (b"[" + b"{}," * MAX_ENTRIES + b"{]", ""),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_a_body_that_is_not_as_described_is_refused_with_the_place_and_no_value(
     writer: Writer, installation: Installation, body: bytes, field: str
@@ -60,6 +77,58 @@ def test_a_body_that_is_not_as_described_is_refused_with_the_place_and_no_value(
     assert told["code"] == 400
     assert told["errors"][0]["field"] == field
     assert installation.submissions() == []
+
+
+def test_what_is_wrong_is_told_so_many_times_and_read_no_further() -> None:
+    body = b"[" + b"1," * 30 + b'{"strategy": "MERGE"}]'
+    with pytest.raises(Refusal) as refused:
+        read_entries(body)
+    assert [place for place, _ in refused.value.fields] == [f"[{n}]" for n in range(MAX_TOLD)]
+
+
+def test_elements_are_told_apart_whatever_is_in_them() -> None:
+    elements = [{"a": '\\"]}, ['}, {}, [1, [2, {"b": "é, "}]], "x,\\", 1.5e3, None, True]
+    for separators in ((",", ":"), (" ,\n ", " : ")):
+        body = f" {json.dumps(elements, separators=separators)}\n".encode()
+        split = first_elements(body, 6, 100)
+        assert [json.loads(each) for each in split.elements] == elements[:6]
+        assert split.more
+        assert not first_elements(body, 7, 100).more
+    assert first_elements(b" [ ] ", 1, 1).elements == []
+
+
+SMALLEST_ENTRIES = """
+import resource, sys
+from profile_exchange.exposure.entries import read_entries
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = read_entries(b"[" + b"{}," * 3_400_000 + b"{}]")
+print(len(found.taken), found.more, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_a_body_of_the_smallest_entries_takes_little_more_memory_than_itself() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", SMALLEST_ENTRIES], capture_output=True, text=True, check=True
+    )
+    taken, more, kilobytes = told.stdout.split()
+    assert (taken, more) == ("1000", "True")
+    assert int(kilobytes) < 50 * 1024
+
+
+def test_bodies_are_read_beside_the_event_loop(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_by = []
+
+    def noting(body: bytes) -> Entries:
+        read_by.append(threading.get_ident())
+        return read_entries(body)
+
+    monkeypatch.setattr(writes, "read_entries", noting)
+    assert writer.states(entry(CITY)) == ["NOTFOUND"]
+    loop = writer.api._portal.call(threading.get_ident)
+    assert read_by
+    assert loop not in read_by
 
 
 def test_a_body_has_a_kind_and_a_size(writer: Writer) -> None:

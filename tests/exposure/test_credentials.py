@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from profile_exchange.cli.credentials import app
 from profile_exchange.config.settings import settings
 from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.domain.scopes import Scope
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import access_token, credential
 from profile_exchange.tenants.postgres.credentials import (
@@ -169,6 +170,30 @@ def test_list_tells_how_each_key_stands() -> None:
     lines = command("list", "harbor-goods").stdout.splitlines()
     states = dict(line.split()[:2] for line in lines)
     assert states == dict(zip(keys, ["revoked", "expired", "active"], strict=True))
+
+
+@pytest.mark.usefixtures("_on_the_command_line")
+def test_rotate_tells_which_keys_end_and_which_do_not(
+    installation: Installation, store: str
+) -> None:
+    installation.connect(accept={"identifiers": ["email"], "properties": {"city": ["SET"]}})
+    reading = issue(store, "harbor-goods", now=START)
+    both = issue(store, "harbor-goods", now=START, scopes=[Scope.READ, Scope.WRITE])
+    writing = issue(store, "harbor-goods", now=START, scopes=[Scope.WRITE])
+    told = command("rotate", "harbor-goods", "--overlap-hours", "0").stderr
+    assert re.search(f"Ends 20.* UTC: {reading.key}", told)
+    assert f"Stays as it is, because it is for read and write: {both.key}" in told
+    assert f"exchange credentials revoke harbor-goods {both.key}" in told
+    assert writing.key not in told
+    scopes = ("--scope", "read", "--scope", "write")
+    told = command("rotate", "harbor-goods", *scopes).stderr
+    assert re.search(f"Ends 20.* UTC: {both.key}", told)
+    assert f"it is for write: {writing.key}" in told
+
+
+@pytest.mark.usefixtures("_on_the_command_line", "store")
+def test_rotate_says_when_no_other_key_ends() -> None:
+    assert "No other key ends" in command("rotate", "harbor-goods").stderr
 
 
 @pytest.mark.usefixtures("_on_the_command_line")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,9 @@ from sqlalchemy import delete, update
 
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.domain.connection import AcceptGoal
 from profile_exchange.domain.errors import CredentialsEnding, GrantOutdated
+from profile_exchange.domain.scopes import Scope
 from profile_exchange.sample.loading import load
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import profile, segment
@@ -95,3 +98,27 @@ def test_a_last_key_that_is_about_to_end_is_told_with_what_to_do(store_url: str)
         CredentialsEnding, match=r"ends on 2026-11-10: .*credentials rotate harbor-goods"
     ):
         check_credentials(store_url, CONNECTION, now=NOW + timedelta(days=2))
+
+
+def test_a_key_for_something_else_does_not_stand_in_for_the_last_one(store_url: str) -> None:
+    both = replace(CONNECTION, accept=AcceptGoal())
+    for each in (Scope.READ, Scope.WRITE):
+        issue(store_url, both.id, now=NOW, scopes=[each])
+    assert check_credentials(store_url, both, now=NOW) is None
+    new = rotate(store_url, both.id, now=NOW, overlap=timedelta(hours=1))
+    revoke(store_url, both.id, new.key, now=NOW)
+    with pytest.raises(CredentialsEnding, match=r"can read ends on .* rotate .* --scope read"):
+        check_credentials(store_url, both, now=NOW)
+    with pytest.raises(CredentialsEnding, match=r"No consumer key .* can read any more: .*rotate"):
+        check_credentials(store_url, both, now=NOW + timedelta(hours=2))
+    issue(store_url, both.id, now=NOW, scopes=[Scope.READ, Scope.WRITE])
+    assert check_credentials(store_url, both, now=NOW + timedelta(hours=2)) is None
+
+
+def test_a_connection_whose_keys_have_all_ended_is_told(store_url: str) -> None:
+    first, second = (issue(store_url, CONNECTION.id, now=NOW) for _ in range(2))
+    revoke(store_url, CONNECTION.id, first.key, now=NOW)
+    assert check_credentials(store_url, CONNECTION, now=NOW) is None
+    revoke(store_url, CONNECTION.id, second.key, now=NOW)
+    with pytest.raises(CredentialsEnding, match="No consumer key of harbor-goods can read"):
+        check_credentials(store_url, CONNECTION, now=NOW)

@@ -131,6 +131,12 @@ def forged(cursor: str) -> list[str]:
     return [*unsealed, cursor[:-2], cursor + "!", "AAAA", "**", "é", "x" * 200]
 
 
+def test_no_page_of_profiles_is_stored_on_its_way(installation: Installation, api: Api) -> None:
+    installation.add(section=["Sports"])
+    answer = api.get("/segments/everybody/profiles")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+
+
 def test_a_forged_cursor_is_refused(installation: Installation, api: Api) -> None:
     for _ in range(3):
         installation.add()

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from profile_exchange.domain.origins import LOOPBACK, is_within
 from profile_exchange.exposure.origins import address_of
+from profile_exchange.exposure.refusals import NO_STORE
 
 #: As much as is handed to the network before the reader has to have taken it.
 PIECE_BYTES = 256 * 1024
@@ -61,7 +62,7 @@ def _weighed(offer: str) -> tuple[str, float]:
 
 async def json_answer(request: Request, parts: Sequence[bytes]) -> Response:
     """JSON in parts as an answer; packed as the reader likes, unless it is on this machine."""
-    headers = {"Vary": "Accept-Encoding"}
+    headers = {**NO_STORE, "Vary": "Accept-Encoding"}
     size = sum(map(len, parts))
     encoding = accepted(request.headers.get("accept-encoding", ""))
     if encoding and size >= SMALLEST_PACKED and not is_within(address_of(request), LOOPBACK):

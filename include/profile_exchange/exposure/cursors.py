@@ -1,7 +1,9 @@
 """Cursors: where a page starts and where its range ends, sealed so that nobody can make one.
 
 A cursor is good for the list it was given for: one connection, segment and refinement of one
-tenant. Which properties are asked for, and how many profiles, may differ from page to page.
+tenant. Which properties are asked for, and how many profiles, may differ from page to page. It is
+not bound to a consumer key: whoever has another key of the connection may read the same list, and
+a key that is rotated in the middle of a long pull must not make it start anew.
 
 The key is kept in the tenant's own database (`tenants.postgres.exposure_role`): every worker on
 every machine shares it without being told, it is backed up with what it protects, and who can

@@ -143,7 +143,7 @@ def _configuration(
     return uvicorn.Config(
         APP,
         factory=True,
-        http=PROTOCOL,  # type: ignore[arg-type]  # any class by name, as uvicorn itself does
+        http=PROTOCOL,
         workers=workers,
         log_config=LOGGING,
         access_log=False,

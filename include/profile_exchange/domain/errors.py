@@ -10,7 +10,7 @@
     │   ├── WrongHost           the credentials belong to, or reach, another host
     │   ├── NoLongerExposed     a segment, property or identifier left the grant
     │   ├── GrantOutdated       our own grant names what our tenant does not have any more
-    │   ├── CredentialsEnding   our partner's last consumer key is about to end
+    │   ├── CredentialsEnding   our partner's last consumer key ends, or has ended
     │   ├── ProtocolViolation   the other tenant's answer is not the published API
     │   │   └── RequestRefused  it does not take what it was asked for (400, 501)
     │   ├── TargetRefused       a target property must not be written
@@ -112,7 +112,7 @@ class GrantOutdated(FatalError):
 
 
 class CredentialsEnding(FatalError):
-    """The last consumer key with which our partner reads is about to end."""
+    """The last consumer key with which our partner can do something ends, or has ended."""
 
 
 class ProtocolViolation(FatalError):

@@ -14,10 +14,13 @@ from fastapi import Query
 from starlette.requests import Request
 
 from profile_exchange.domain.errors import InvalidRefinement
+from profile_exchange.domain.properties import CREATION_DATE, LAST_MODIFIED_DATE
 from profile_exchange.domain.refinement import (
+    Consents,
     MomentAround,
     MomentInRange,
     NumberInRange,
+    PropertyFilter,
     Refinement,
     leaves,
     objectives_of,
@@ -91,7 +94,7 @@ class Asked:
             raise invalid_request("The refinement looks at a profile property not exposed.")
         if not objectives_of(found) <= set(grant.objectives):
             raise invalid_request("The refinement looks at an objective that is not exposed.")
-        if sum(isinstance(leaf, READING) for leaf in leaves(found)) > MAX_READING:
+        if sum(_reads(leaf) for leaf in leaves(found)) > MAX_READING:
             raise invalid_request(
                 f"The refinement has more than {MAX_READING} filters on numbers and dates."
             )
@@ -139,6 +142,11 @@ def names_asked(repeated: Sequence[str] | None, joined: str | None) -> tuple[str
         return None
     apart = [name.strip() for name in (joined or "").split(",")]
     return tuple(dict.fromkeys(name for name in [*(repeated or ()), *apart] if name))
+
+
+def _reads(leaf: PropertyFilter | Consents) -> bool:
+    """Whether a filter reads values: the profile's own dates are columns, and cost nothing."""
+    return isinstance(leaf, READING) and leaf.property not in (CREATION_DATE, LAST_MODIFIED_DATE)
 
 
 def _place(path: Sequence[str | int]) -> str:

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from uuid import uuid4
 
 from profile_exchange.domain.connection import Link
 from tests.model.importing import Import, Matched
-from tests.model.matching import compared, linked_identifiers
+from tests.model.matching import compared, late_first, linked_identifiers
 from tests.model.state import Incoming
 
 Key = tuple[tuple[str, str], ...]
 
 
-def created_as(whole: Import, unknown: Iterable[Incoming]) -> Matched:
-    """Who is created, each with the id of its new profile: one id for each person."""
+def created_as(whole: Import, unknown: Sequence[Incoming]) -> Matched:
+    """Who is created, each with the id of its new profile: one id for each person.
+
+    Nobody is who would be given an identifier that is another's: one of ours, one that is about
+    to be created from a profile modified later, or one that a received profile is known by.
+    """
+    free = [p for p in unknown if not _taken(whole, p) and any(keys(whole, p))]
+    known = _keys_of(whole, whole.received_but(free))
+    persons = [some for some in _persons(whole, free) if not _keys_of(whole, some) & known]
     found: Matched = {}
-    for members in _persons(whole, unknown):
-        found |= dict.fromkeys((member.id for member in members), uuid4())
+    identifiers: set[Key] = set()
+    for members in sorted(persons, key=lambda members: late_first(members[0])):
+        new = set(_identifiers(whole, members[0]))
+        if not new & identifiers:
+            identifiers |= new
+            found |= dict.fromkeys((member.id for member in members), uuid4())
     return found
 
 
-def _persons(whole: Import, unknown: Iterable[Incoming]) -> list[list[Incoming]]:
-    """Profiles that would find each other, even if only through others, are one person."""
-    persons: list[tuple[list[Incoming], set[Key]]] = []
-    for profile in unknown:
+def _persons(whole: Import, free: Iterable[Incoming]) -> list[list[Incoming]]:
+    """Profiles that would find each other, even if only through others, are one person: the one
+    modified last is its first."""
+    persons: list[list[Incoming]] = []
+    for profile in free:
         mine = set(keys(whole, profile))
-        if mine and not _taken(whole, profile):
-            same = [person for person in persons if person[1] & mine]
-            members = [profile, *(member for person in same for member in person[0])]
-            persons = [person for person in persons if person not in same]
-            persons.append((members, mine.union(*(person[1] for person in same))))
-    return [members for members, _ in persons]
+        same = [person for person in persons if _keys_of(whole, person) & mine]
+        persons = [person for person in persons if person not in same]
+        persons.append([profile, *(member for person in same for member in person)])
+    return [sorted(person, key=late_first) for person in persons]
+
+
+def _keys_of(whole: Import, person: Iterable[Incoming]) -> set[Key]:
+    return {key for member in person for key in keys(whole, member)}
 
 
 def keys(whole: Import, profile: Incoming) -> Iterator[Key]:

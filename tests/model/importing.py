@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -37,6 +37,16 @@ class Import:
     def goal(self) -> ImportGoal:
         assert self.connection.importing is not None
         return self.connection.importing
+
+    def received_but(self, some: Sequence[Incoming]) -> list[Incoming]:
+        """Everybody who was received and could be read, without some."""
+        ids = {profile.id for profile in some}
+        return [p for p in self.incoming.values() if p.id not in ids and self.is_readable(p)]
+
+    def is_readable(self, profile: Incoming) -> bool:
+        """Whether a store can hold what is asked for of a profile."""
+        values = (profile.properties.get(name, ()) for name in self.goal.source_properties)
+        return not any("\0" in value for some in values for value in some)
 
     @property
     def targets(self) -> dict[str, FilterType]:

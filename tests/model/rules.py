@@ -81,11 +81,10 @@ def _refuse_collisions(whole: Import) -> None:
 
 def _unreadable(whole: Import) -> Fates:
     """Failing: a profile that no store can hold is rejected as it comes, and stops no other."""
-    wanted = whole.goal.source_properties
     return {
         profile.id: Fate.REJECTED
         for profile in whole.incoming.values()
-        if any("\0" in value for name in wanted for value in profile.properties.get(name, ()))
+        if not whole.is_readable(profile)
     }
 
 

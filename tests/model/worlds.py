@@ -62,6 +62,7 @@ LINKS: list[list[Any]] = [
     [_CARD],
     [[_MAIL, _CARD]],
     [_CARD, _MAIL],
+    [[_MAIL, _CARD], _CARD],
 ]
 
 #: ``{their property: lists of values}``.

@@ -5,6 +5,8 @@ alternative they agree on all its pairs. That may be through others: one shares 
 with a second, and the second a number with a third. The persons are the connected components of
 that relation, found set by set: each round gives every profile the least number among those it
 shares something with, until nothing changes.
+
+Of a person with an identifier that is another's nobody is made (`uncreated`).
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID, distinct_on
 from sqlalchemy.schema import CreateTableAs, DropTable
 
 from profile_exchange.domain.connection import IdentifierPair, Link
-from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.properties import FilterType
 from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.uncreated import leave, leave_known, leave_later
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.identifiers import identifiers_of, is_identifier, normalised
 from profile_exchange.store.json_lists import values_of
@@ -112,7 +114,10 @@ def taken(profiles: FromClause) -> Select[Any]:
 
 
 def about_to_be(run: Run, mapped: FromClause) -> Subquery:
-    """``(id, properties)`` of the mapped profiles about to be created, unique identifiers only."""
+    """``(id, properties)`` of profiles about to be created, unique identifiers only.
+
+    ``mapped`` may be any table that says who is new, and which staged row stands for a profile.
+    """
     staged = run.staging.staged
     return (
         select(mapped.c.target_id.label("id"), new_identifiers(run, staged).label("properties"))
@@ -131,12 +136,14 @@ def taken_since(run: Run, mapped: FromClause) -> Select[Any]:
 def find_persons(database: Database, run: Run) -> None:
     """Tell which of the profiles about to be created are one person, in ``proposed.person``.
 
-    Those with an identifier that is taken are not created at all.
+    Those with an identifier that is another's are not created at all (`uncreated`).
     """
     proposed = run.staging.proposed
-    if any(len(link) > 1 for link in run.goal.links):
+    several_pairs = any(len(link) > 1 for link in run.goal.links)
+    if several_pairs:
         # An alternative of one pair that finds nobody has just told that its values are free.
-        _leave_taken(database, run, proposed)
+        ours = taken(about_to_be(run, proposed))
+        database.execute(leave(proposed, proposed.c.target_id.in_(ours)))
     alone = cast(proposed.c.profile_id, Text)
     if not rows_written(database, update(proposed).where(proposed.c.is_new).values(person=alone)):
         return
@@ -147,21 +154,26 @@ def find_persons(database: Database, run: Run) -> None:
     database.execute(update(proposed).where(same).values(person=number))
     for table in (shared, persons):
         database.execute(DropTable(table))
+    leave_known(database, proposed, _keys_of_new(run, proposed), _keys_of_known(run, proposed))
+    if several_pairs:
+        leave_later(database, proposed, _made(run, proposed))
 
 
-def _leave_taken(database: Database, run: Run, proposed: Table) -> None:
+def _made(run: Run, proposed: Table) -> Subquery:
+    """What is made of each person: of the one modified last (SEMANTICS, Matching 5)."""
     staged = run.staging.staged
-    profiles = (
-        select(proposed.c.target_id.label("id"), new_identifiers(run, staged).label("properties"))
-        .join_from(proposed, staged, row_of(proposed, staged))
+    order = (proposed.c.person, proposed.c.modified.desc().nulls_last(), proposed.c.profile_id)
+    last = (
+        select(proposed)
+        .ext(distinct_on(proposed.c.person))
         .where(proposed.c.is_new)
-        .subquery("profiles")
+        .order_by(*order)
+        .subquery("last")
     )
-    database.execute(
-        update(proposed)
-        .where(proposed.c.is_new, proposed.c.target_id.in_(taken(profiles)))
-        .values(is_new=False, target_id=None, outcome=Reason.IDENTIFIER_TAKEN.value)
-    )
+    columns = (last.c.profile_id, last.c.person, last.c.modified)
+    properties = new_identifiers(run, staged).label("properties")
+    made = select(last.c.target_id.label("id"), *columns, properties)
+    return made.join_from(last, staged, row_of(last, staged)).subquery("made")
 
 
 def row_of(profiles: FromClause, staged: FromClause) -> ColumnElement[bool]:
@@ -173,13 +185,25 @@ def row_of(profiles: FromClause, staged: FromClause) -> ColumnElement[bool]:
 
 def _shared_keys(database: Database, run: Run, proposed: Table) -> Table:
     """What several of the new profiles would be found by: ``(profile_id, key)``."""
-    each = union_all(*(_keys(run, proposed, link) for link in run.goal.links)).subquery("each")
+    each = _keys_of_new(run, proposed)
     times = func.count().over(partition_by=each.c.key)
     counted = select(each, times.label("times")).subquery("counted")
     shared = select(counted.c.profile_id, counted.c.key).where(counted.c.times > 1).distinct()
     create = CreateTableAs(shared, "shared_key", temporary=True)
     database.execute(create)
     return create.table
+
+
+def _keys_of_new(run: Run, proposed: Table) -> Subquery:
+    """What each of the new profiles would be found by: ``(profile_id, key)``."""
+    keys = [_keys(run, proposed, link).where(proposed.c.is_new) for link in run.goal.links]
+    return union_all(*keys).subquery("each")
+
+
+def _keys_of_known(run: Run, proposed: Table) -> Subquery:
+    """The same of all others: who is one of ours, or ambiguous, or has an identifier of ours."""
+    keys = [_keys(run, proposed, link).where(~proposed.c.is_new) for link in run.goal.links]
+    return union_all(*keys).subquery("known")
 
 
 def _keys(run: Run, proposed: Table, link: Link) -> Select[Any]:
@@ -191,7 +215,7 @@ def _keys(run: Run, proposed: Table, link: Link) -> Select[Any]:
     staged = run.staging.staged
     rows: FromClause = proposed.join(staged, row_of(proposed, staged))
     parts: list[ColumnElement[Any]] = []
-    conditions: list[ColumnElement[bool]] = [proposed.c.is_new]
+    conditions: list[ColumnElement[bool]] = []
     for pair in sorted(link, key=lambda pair: (pair.ours, pair.theirs)):
         values = values_of(staged.c.properties[pair.theirs]).lateral()
         rows = rows.join(values, true())

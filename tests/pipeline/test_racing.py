@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import func, select, text
 
 from profile_exchange.domain.errors import RunOvertaken, TargetRefused
 from profile_exchange.domain.packages import IdRange
+from profile_exchange.pipeline import upsert as upserting
 from profile_exchange.pipeline.filter_by_consent import filter_by_consent
 from profile_exchange.pipeline.gate import gate
 from profile_exchange.pipeline.join import join
@@ -24,7 +26,7 @@ from profile_exchange.pipeline.validate import validate
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for
 from tests.pipeline.exchange import NOW, Exchange, furnish, ours, profile_id, replace_ours
-from tests.pipeline.racing import at_once, overtaking, paused_at, until_waiting
+from tests.pipeline.racing import PATIENCE, at_once, overtaking, paused_at, until_waiting
 
 TYPES = {"email": "EMAIL!", "sports": "SELECT", "visits": "RANGE"}
 LINK = [{"theirs": "email", "ours": "email"}]
@@ -258,6 +260,30 @@ def test_a_package_that_is_written_twice_at_once_is_written_once(
         )
     assert done[0] == done[1]
     assert report(run, NOW).counts.unchanged == 8
+
+
+def test_a_package_that_starts_in_the_middle_of_an_earlier_step_writes_what_the_step_has_left(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = exchange(store, "first", SPORTS).gated()
+    take_turn = upserting.take_turn
+    with (
+        ThreadPoolExecutor(2) as threads,
+        paused_at("map_properties.for_each_range", monkeypatch) as pause,
+    ):
+
+        def once_the_step_is_half_done(*arguments: Any, **named: Any) -> None:
+            monkeypatch.setattr(upserting, "take_turn", take_turn)
+            threads.submit(map_properties, run, NOW)
+            pause.wait()
+            take_turn(*arguments, **named)
+
+        monkeypatch.setattr(upserting, "take_turn", once_the_step_is_half_done)
+        written = threads.submit(upsert, run, IdRange(0, 1), NOW)
+        until_waiting(store)
+        pause.go_on()
+        assert written.result(PATIENCE).modified == 8
+    assert report(run, NOW).counts.modified == 8
 
 
 def test_steps_that_are_repeated_while_they_are_at_work_come_to_the_same(store: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import func, inspect, select, update
+from sqlalchemy import cast, func, insert, inspect, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.errors import (
     LimitExceeded,
@@ -39,6 +40,9 @@ GOAL = {
         {"from": "visits", "to": "TaylorTimes_Visits", "strategy": "SUM"},
     ],
 }
+
+
+LAX = {"max_rejected_share": 1, "max_drop_share": 1}
 
 
 def people(number: int, **more: Any) -> list[dict[str, Any]]:
@@ -109,6 +113,83 @@ def test_every_step_can_be_repeated(exchange: Exchange) -> None:
     for package in admission.packages:
         upsert(run, package, NOW)
     assert report(run, NOW).counts.modified == 8
+
+
+@pytest.mark.parametrize("first", range(5))
+def test_any_step_can_be_taken_again_between_two_packages(store_url: str, first: int) -> None:
+    furnish(
+        store_url, {"email": "EMAIL!"}, [{"id": n, "email": f"p{n}@example.com"} for n in (1, 2)]
+    )
+    last = (1 << 32) - 1
+    theirs = [
+        {"id": 5, "email": "p1@example.com", "sports": "Old", "visits": 1, "modified": 1},
+        {"id": 6, "email": "p2@example.com", "sports": "Chess", "visits": 2},
+        {"id": last, "email": "p1@example.com", "sports": "New", "visits": 4, "modified": 2},
+    ]
+    exchange = Exchange(store_url, GOAL, theirs, TYPES, profiles_per_part=1)
+    run, admission = exchange.gated()
+    upsert(run, admission.packages[1], NOW)
+    for step in _steps(exchange, run)[first:]:
+        again = step()
+    assert again.packages == admission.packages
+    for package in admission.packages:
+        upsert(run, package, NOW)
+    counts = report(run, NOW).counts
+    assert (counts.modified, counts.superseded) == (2, 1)
+    held = ours(store_url)[profile_id(1)]
+    assert (held["TaylorTimes_Sports"], held["TaylorTimes_Visits"]) == (["New"], ["4"])
+
+
+@pytest.mark.parametrize("first", range(5))
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "with all that follow"])
+def test_any_step_can_be_taken_again_before_the_first_package(
+    store_url: str, first: int, alone: bool
+) -> None:
+    mine = [{"id": f"ours-{n}", "email": f"p{n}@example.com"} for n in range(4)]
+    consented = [{**given, "consented": ["offers"]} for given in mine[1:]]
+    types = {"email": "EMAIL!", "Level": "RANGE"}
+    furnish(store_url, types, [mine[0], *consented], [{"id": "offers"}])
+    level = {"from": "sports", "to": "Level", "transforms": ["trim"]}
+    goal = {"links": GOAL["links"], "mappings": [level, *GOAL["mappings"]]}
+    theirs = [given | {"sports": "7"} for given in people(5)]
+    theirs[1]["visits"], theirs[2]["sports"] = "twelve", "Rowing"
+    settings = {"objectives": ["offers"]}
+    exchange = Exchange(store_url, goal | {"limits": LAX}, theirs, TYPES, settings)
+    run, admission = exchange.gated()
+    for step in _steps(exchange, run)[first : first + 1 if alone else None]:
+        step()
+    for package in admission.packages:
+        upsert(run, package, NOW)
+    counts = report(run, NOW).counts
+    assert (counts.withheld, counts.rejected, counts.modified, counts.unmatched) == (1, 2, 1, 1)
+
+
+def _steps(exchange: Exchange, run: Run) -> list[Callable[[], Any]]:
+    """The steps between pull and upsert."""
+    return [
+        lambda: join(run),
+        lambda: filter_by_consent(run),
+        lambda: validate(run, NOW),
+        lambda: map_properties(run, NOW),
+        lambda: gate(run, exchange.profiles_per_part, exchange.max_parts),
+    ]
+
+
+def test_a_limit_that_a_run_has_passed_does_not_stop_it_between_two_packages(
+    exchange: Exchange,
+) -> None:
+    # Only the merge finds these totals too large, and rejects more than the gate let through.
+    with engine_for(exchange.store_url).begin() as database:
+        kind = {"id": "TaylorTimes_Visits", "name": "Visits", "filter_type": "RANGE"}
+        database.execute(insert(tables.profile_property).values(**kind))
+        full = cast({"TaylorTimes_Visits": ["2147483647"]}, JSONB)
+        changed = update(tables.profile).values(properties=tables.profile.c.properties.concat(full))
+        database.execute(changed)
+    sums = {**GOAL["mappings"][1], "overwrite": True}
+    exchange.goal = {**GOAL, "mappings": [GOAL["mappings"][0], sums]}
+    run, admission = exchange.gated()
+    assert upsert(run, admission.packages[0], NOW).modified < 4
+    assert gate(run, exchange.profiles_per_part, exchange.max_parts).packages == admission.packages
 
 
 def test_steps_of_a_reported_run_have_nothing_left_to_do(exchange: Exchange) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from profile_exchange.domain.connection import ApprovalRule
 from profile_exchange.domain.errors import RunRefused
 from profile_exchange.domain.forecast import Forecast
+from profile_exchange.pipeline.package_ledger import parts_written
 from profile_exchange.pipeline.runs import (
     EXPIRED,
     FAILED,
@@ -25,9 +26,9 @@ from profile_exchange.store.database import store_errors
 
 
 def approval_needed(database: Database, run: Run) -> bool:
-    """Whether a person has to approve the run before it writes."""
+    """Whether a person has to approve the run before it writes; one that is written was let."""
     approval = run.goal.approval
-    if approval is None or run.preview:
+    if approval is None or run.preview or parts_written(database, run):
         return False
     return approval.rule is ApprovalRule.REQUIRED or not _any_success(database, run)
 

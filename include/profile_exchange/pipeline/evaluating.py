@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Engine, Table, and_, func, select, true, tuple_
 
 from profile_exchange.domain.errors import ConfigurationError, ExchangeError, StoreUnavailable
-from profile_exchange.domain.properties import MAX_TEXT_CHARACTERS, MAX_VALUE_BYTES
 from profile_exchange.pipeline.expectations import PlannedExpectation
 from profile_exchange.store.staging import SCHEMA
+from profile_exchange.store.value_forms import is_too_long
 
 #: Expectations that are about a value's other rows: Great Expectations counts those in a query of
 #: its own, and its condition is about that.
@@ -141,17 +141,12 @@ def _condition(
 ) -> ColumnElement[bool]:
     """The SQL condition for a row that breaks an expectation."""
     if expectation.limits_of:
-        return _exceeds(values.c[expectation.limits_of])
+        return is_too_long(values.c[expectation.limits_of])
     if argument := _UNIQUE.get(expectation.type):
         named = expectation.kwargs[argument]
         names = [named] if isinstance(named, str) else named
         return _repeated(values, names, _rows_meant(validator, expectation))
     return and_(_own_condition(validator, expectation), _rows_meant(validator, expectation))
-
-
-def _exceeds(text: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a text is longer than a value can be (SEMANTICS, Mapping and writing 4)."""
-    return or_(func.length(text) > MAX_TEXT_CHARACTERS, func.octet_length(text) > MAX_VALUE_BYTES)
 
 
 def _repeated(

@@ -24,11 +24,12 @@ from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from profile_exchange.domain.connection import ConsentRule
-from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.fates import Fate, Reason, Step
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
+from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.runs import Run, at_work
-from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.pipeline.settling import settle_anew, settled, take_back
 from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store.consent import consented
 from profile_exchange.store.definitions import objectives
@@ -43,9 +44,11 @@ def filter_by_consent(run: Run) -> int:
     """
     if run.finished:
         return 0
-    with at_work(run):
+    with at_work(run) as holder:
+        if decided(holder, run):
+            return 0
         with run.engine.begin() as database:
-            take_back(database, run.staging, [Reason.NO_CONSENT])
+            take_back(database, run.staging, Step.FILTER_BY_CONSENT)
             objectives = objectives_of(database, run)
         if not run.connection.objectives or run.plan.remote:
             return 0
@@ -55,9 +58,10 @@ def filter_by_consent(run: Run) -> int:
 def _withhold(run: Run, objectives: Sequence[Objective], database: Database, ids: IdRange) -> int:
     matched = run.staging.matched
     mine = within(ids, matched.c.profile_id)
-    on_the_way = select(matched).where(~settled(run.staging, matched), *mine).subquery("matched")
+    earlier = settled(run.staging, matched, before=Step.FILTER_BY_CONSENT)
+    on_the_way = select(matched).where(~earlier, *mine).subquery("matched")
     withheld = without_consent(run, on_the_way, objectives).subquery("withheld")
-    return settle(database, run.staging, withheld, Fate.WITHHELD, Reason.NO_CONSENT)
+    return settle_anew(database, run.staging, withheld, Fate.WITHHELD, Reason.NO_CONSENT)
 
 
 def objectives_of(database: Database, run: Run) -> list[Objective]:

@@ -19,6 +19,7 @@ from profile_exchange.domain.forecast import Forecast
 from profile_exchange.domain.packages import IdRange, parts_for
 from profile_exchange.pipeline.approval import approval_needed
 from profile_exchange.pipeline.forecast import forecast
+from profile_exchange.pipeline.package_ledger import parts_written
 from profile_exchange.pipeline.refused_totals import refused_to_come
 from profile_exchange.pipeline.remote.forecast import known_before
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
@@ -40,13 +41,17 @@ class Admission:
 def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     """Let the run through, or raise `LimitExceeded` before anything is written.
 
-    A preview is never stopped: its forecast says what would stop the run.
+    A preview is never stopped: its forecast says what would stop the run. Nor is a run that was
+    let through before and is being written: it goes on in the same packages.
     """
     if run.finished:
-        return Admission(0, 0, 0, (IdRange(0, 1),))
+        return Admission(0, 0, 0, _packages(1))
     with at_work(run) as database:
         received = received_profiles(database, run)
         mapped = _mapped(database, run)
+        if parts := parts_written(database, run):
+            rejected = _settled_as_rejected(database, run)
+            return Admission(received, mapped, rejected, _packages(parts))
         last_received = _last_received(database, run)
         planned = _forecast(database, run, received)
         rejected = _rejected(database, run, planned)
@@ -58,8 +63,11 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
             planned = replace(planned, stopped_by=stopped_by)
             _remember(database, run, planned)
     parts = parts_for(mapped, profiles_per_part, max_parts)
-    packages = tuple(IdRange(part, parts) for part in range(parts))
-    return Admission(received, mapped, rejected, packages, planned)
+    return Admission(received, mapped, rejected, _packages(parts), planned)
+
+
+def _packages(parts: int) -> tuple[IdRange, ...]:
+    return tuple(IdRange(part, parts) for part in range(parts))
 
 
 def _forecast(database: Database, run: Run, received: int) -> Forecast | None:
@@ -81,8 +89,12 @@ def _rejected(database: Database, run: Run, planned: Forecast | None) -> int:
     """How many profiles are rejected, those included that only a merge would reject."""
     if planned:
         return planned.counts.rejected
-    settled = counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
-    return settled + (0 if run.plan.remote else refused_to_come(database, run))
+    to_come = 0 if run.plan.remote else refused_to_come(database, run)
+    return _settled_as_rejected(database, run) + to_come
+
+
+def _settled_as_rejected(database: Database, run: Run) -> int:
+    return counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
 
 
 def _stopped_before(database: Database, run: Run) -> str:

@@ -45,14 +45,20 @@ from sqlalchemy.dialects.postgresql import array, distinct_on
 from sqlalchemy.schema import CreateTable, DropTable
 
 from profile_exchange.domain.connection import IdentifierPair, Link, Unmatched
-from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.fates import Fate, Reason, Step
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, FilterType
 from profile_exchange.pipeline.creating import compared_as, find_persons, identified, new_id
+from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.remote.matching import unresolved
 from profile_exchange.pipeline.runs import Run, at_work
-from profile_exchange.pipeline.settling import counts_by_reason, settled, take_back
+from profile_exchange.pipeline.settling import (
+    counts_by_reason,
+    settled,
+    take_back,
+    take_back_of_others,
+)
 from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.identifiers import normalised
@@ -61,15 +67,6 @@ from profile_exchange.store.refinement import moment
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import profile, profile_identifier, pull_progress
 from profile_exchange.store.tables import run as runs
-
-REASONS = (
-    Reason.OLDER_DUPLICATE,
-    Reason.NO_IDENTIFIER,
-    Reason.NO_MATCH,
-    Reason.IDENTIFIER_TAKEN,
-    Reason.SEVERAL_MATCHES,
-    Reason.NO_VISITED_CHANNEL,
-)
 
 _MATCHED = "matched"
 _DIGITS = "0123456789"
@@ -82,10 +79,12 @@ def join(run: Run) -> dict[str, int]:
         return {}
     tables = run.staging
     # Held over all the transactions that follow: two at once would share the table of proposals.
-    with at_work(run):
+    with at_work(run) as holder:
+        if decided(holder, run):
+            return {}
         with run.engine.begin() as database:
             analyze(database, tables.staged, "profile_id", "segment")
-            take_back(database, tables, REASONS)
+            take_back(database, tables, Step.JOIN)
             database.execute(delete(tables.matched))
             database.execute(DropTable(tables.proposed, if_exists=True))
             database.execute(CreateTable(tables.proposed))
@@ -114,6 +113,7 @@ def _decide(run: Run) -> None:
         if run.goal.unmatched is Unmatched.CREATE and not run.plan.remote:
             find_persons(database, run)
         database.execute(_matched(run))
+        take_back_of_others(database, run.staging, Step.JOIN, run.staging.matched)
     for_each_range(run, lambda database, ids: database.execute(_settled_here(run, ids)))
 
 
@@ -183,7 +183,7 @@ def _proposed(run: Run, ids: IdRange) -> Select[Any]:
         order = [modified(run).desc().nulls_last(), staged.c.segment]
     return (
         query.ext(distinct_on(staged.c.profile_id))
-        .where(~settled(run.staging, staged), *within(ids, staged.c.profile_id))
+        .where(~settled(run.staging, staged, before=Step.JOIN), *within(ids, staged.c.profile_id))
         .order_by(staged.c.profile_id, *order)
     )
 

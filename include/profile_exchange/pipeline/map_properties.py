@@ -26,8 +26,9 @@ from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
-from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.fates import Fate, Reason, Step
 from profile_exchange.domain.packages import IdRange
+from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.remote.new_profiles import told_when_written
 from profile_exchange.pipeline.runs import Run, at_work
@@ -45,9 +46,11 @@ def map_properties(run: Run, now: datetime) -> dict[str, int]:
     if run.finished:
         return {}
     tables = run.staging
-    with at_work(run):
+    with at_work(run) as holder:
+        if decided(holder, run):
+            return {}
         with run.engine.begin() as database:
-            take_back(database, tables, [Reason.VALUE_TYPE])
+            take_back(database, tables, Step.MAP_PROPERTIES)
             rejected = _reject_wrong_types(database, run, now)
             database.execute(delete(tables.mapped))
         mapped = for_each_range(run, lambda part, ids: rows_written(part, _statement(run, ids)))

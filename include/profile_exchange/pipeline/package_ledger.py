@@ -2,10 +2,15 @@
 
 An entry is made first and filled in last, both in the transaction that writes the package: whoever
 repeats a task that is still at work waits for the entry, and then finds that it is there.
+
+The first entry of a run settles what the steps before decided: who is matched, and what is mapped,
+in how many parts. One of them that is taken again finds it there and leaves all as it is; otherwise
+profiles that were written would be decided upon anew, by what they were written to.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
@@ -18,6 +23,8 @@ from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.tally import Tally
 from profile_exchange.store import tables
 from profile_exchange.store.database import rows_written
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,20 @@ def is_written(database: Database, run: Run, package: IdRange) -> bool:
     """Whether a package is in the ledger."""
     query = select(tables.package.c.part).filter_by(**_key(run, package))
     return database.execute(query).first() is not None
+
+
+def parts_written(database: Database, run: Run) -> int:
+    """In how many parts a run is written, once one of them is; 0 before."""
+    query = select(func.max(tables.package.c.parts)).where(tables.package.c.run_seq == run.seq)
+    return int(database.execute(query).scalar_one() or 0)
+
+
+def decided(database: Database, run: Run) -> bool:
+    """Whether a part of a run is written, so that no earlier step has anything left to decide."""
+    if not parts_written(database, run):
+        return False
+    log.info("Run %s is being written: what it has decided on every profile stays.", run.run_id)
+    return True
 
 
 def fill_entry(database: Database, run: Run, package: IdRange, done: Written, tally: Tally) -> None:

@@ -242,12 +242,13 @@ def hold_pen(database: Database, run: Run, *, alone: bool = False) -> None:
     Packages hold it together; a step that holds it ``alone`` keeps every other step of its run
     waiting, a repetition of itself among them. Raises `RunOvertaken` when another run has it.
     """
-    query = (
-        select(tables.pen.c.run_seq)
-        .where(tables.pen.c.connection == run.pen)
-        .with_for_update(read=not alone)
-    )
-    check_holder(run, database.execute(query).scalar_one_or_none())
+    pen = tables.pen
+    mine = pen.c.connection == run.pen
+    together = select(pen.c.run_seq).where(mine).with_for_update(read=True)
+    # Written and not only locked: a package whose snapshot is from before the step loses a race,
+    # and is tried again on what the step has left.
+    by_itself = update(pen).where(mine).values(run_seq=pen.c.run_seq).returning(pen.c.run_seq)
+    check_holder(run, database.execute(by_itself if alone else together).scalar_one_or_none())
 
 
 def check_holder(run: Run, seq: int | None) -> None:

@@ -26,12 +26,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from profile_exchange.domain.connection import PropertyMapping, Restriction, Strategy, Unmatched
 from profile_exchange.domain.identifiers import BLANKS
-from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, FilterType, can_take
+from profile_exchange.domain.properties import FilterType, can_take
 from profile_exchange.domain.transforms import DateFormat, Plain, are_all_known, result_type
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store.json_lists import numbered_values_of, values_of
 from profile_exchange.store.transforms import transformed
-from profile_exchange.store.value_forms import has_form
+from profile_exchange.store.value_forms import misfits
 
 Json = ColumnElement[Any]
 
@@ -95,8 +95,8 @@ class Sources:
         """The first value as it came that does not fit; null if all do."""
         each = values_of(self._chosen(mapping))
         value = transformed(mapping.transforms, each.c.value)
-        misfits = or_(value.is_(None), _misfits(func.btrim(value, BLANKS), self._target(mapping)))
-        return select(each.c.value).where(misfits).limit(1).scalar_subquery()
+        unfit = or_(value.is_(None), misfits(func.btrim(value, BLANKS), self._target(mapping)))
+        return select(each.c.value).where(unfit).limit(1).scalar_subquery()
 
     def _target(self, mapping: PropertyMapping) -> FilterType:
         return self._run.plan.targets[mapping.target]
@@ -174,13 +174,3 @@ def _segment_names(run: Run) -> Subquery:
     name = collate(known.op("->>", return_type=Text())(cast(staged.c.segment, Integer)), "C")
     names = func.to_jsonb(func.array_agg(name.distinct())).label("names")
     return select(staged.c.profile_id, names).group_by(staged.c.profile_id).subquery("segments")
-
-
-def _misfits(text: ColumnElement[str], target: FilterType) -> ColumnElement[bool]:
-    if target is FilterType.SELECT:
-        return literal(False, Boolean)
-    fits = has_form(text, target)
-    if target is not FilterType.RANGE:
-        return ~fits
-    too_large = case((fits, func.abs(cast(text, Numeric)) > MAX_WHOLE_NUMBER), else_=False)
-    return or_(~fits, too_large)

@@ -39,7 +39,7 @@ from sqlalchemy.dialects.postgresql import UUID, distinct_on
 from sqlalchemy.schema import CreateTable, DropTable
 
 from profile_exchange.domain.errors import LimitExceeded
-from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.fates import Fate, Reason, Step
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import VALUE_FORMS
@@ -52,9 +52,10 @@ from profile_exchange.pipeline.expectations import (
     checked_properties,
     expectations,
 )
+from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.runs import Run, at_work
-from profile_exchange.pipeline.settling import settle, settled, take_back
+from profile_exchange.pipeline.settling import settle_anew, settled, take_back
 from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store import tables
 from profile_exchange.store.staging import SCHEMA
@@ -87,7 +88,9 @@ def validate(run: Run, now: datetime) -> Validation:
     if run.finished:
         return Validation(0, 0, 0)
     # Held over all the transactions that follow: two at once would share the table of values.
-    with at_work(run):
+    with at_work(run) as holder:
+        if decided(holder, run):
+            return Validation(0, 0, 0)
         return _validate(run, now)
 
 
@@ -98,7 +101,7 @@ def _validate(run: Run, now: datetime) -> Validation:
     # As they came: the column of a number is null where the text is none.
     texts: dict[str, ColumnElement[Any]] = {p.id: values.c[p.raw] for p in properties}
     with run.engine.begin() as database:
-        take_back(database, run.staging, [Reason.EXPECTATION])
+        take_back(database, run.staging, Step.VALIDATE)
         forget(database, run.seq, Reason.EXPECTATION)
         database.execute(DropTable(values, if_exists=True))
         database.execute(CreateTable(values))
@@ -175,10 +178,11 @@ def _rows(run: Run, properties: Sequence[CheckedProperty], ids: IdRange) -> Sele
             is_number = has_form(text, checked.filter_type)
             columns.append(case((is_number, cast(text, Numeric)), else_=null()))
     row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
+    earlier = settled(run.staging, matched, before=Step.VALIDATE)
     return (
         select(*columns)
         .select_from(matched.join(staged, row).join(each, true()))
-        .where(~settled(run.staging, matched), *within(ids, matched.c.profile_id))
+        .where(~earlier, *within(ids, matched.c.profile_id))
     )
 
 
@@ -203,4 +207,4 @@ def _entries(
 def _settle_quarantined(database: Database, run: Run) -> int:
     mine = entered(run.seq, Reason.EXPECTATION)
     rejected = select(quarantine.c.profile_id).distinct().where(mine).subquery("broke_a_rule")
-    return settle(database, run.staging, rejected, Fate.REJECTED, Reason.EXPECTATION)
+    return settle_anew(database, run.staging, rejected, Fate.REJECTED, Reason.EXPECTATION)

@@ -138,6 +138,18 @@ def _problems(whole: Import, profile: Incoming, *, is_new: bool) -> Iterator[boo
             brought = transformed(mapping.transforms, came)
             kind = whole.targets[mapping.target]
             yield brought is None or any(type_problem(value, kind) for value in brought)
+    if is_new:
+        yield from _problems_of_identifiers(whole, profile)
+
+
+def _problems_of_identifiers(whole: Import, profile: Incoming) -> Iterator[bool]:
+    for pair in (pair for link in whole.goal.links for pair in link):
+        kinds = (
+            whole.sources[pair.theirs].filter_type,
+            whole.state.properties[pair.ours].filter_type,
+        )
+        values = profile.properties.get(pair.theirs, [])
+        yield any(type_problem(value, kind) for value in values for kind in kinds)
 
 
 def _limit(whole: Import) -> None:

@@ -79,6 +79,7 @@ USUAL: Mapping[str, list[Values]] = {
     "visitedchannel": [["news"], ["news"], ["news", "app"], []],
 }
 MALFORMED: Mapping[str, list[Values]] = {
+    "email": [["nobody"], ["ann@x.org", "x"]],
     "sports": [["no\0no"]],
     "visits": [["twelve"], ["1.5"], ["2147483648"], ["-2147483648"], ["1", "1e3"]],
     "score": [["1,5"], ["NaN"], ["1" * 60]],

@@ -38,6 +38,28 @@ def test_a_value_may_have_65000_characters_and_64_kilobytes(
     assert held.get("Sport") == ([text] if fate == "modified" else None)
 
 
+@pytest.mark.parametrize(
+    ("number", "fate"),
+    [("x" * 1_000, "created"), ("x" * 65_000, "created"), ("x" * 65_001, "rejected")],
+    ids=["short", "longest", "too long"],
+)
+def test_an_identifier_of_a_new_profile_may_be_as_long_as_any_value(
+    store_url: str, number: str, fate: str
+) -> None:
+    furnish(store_url, {"email": "EMAIL!", "card": "SELECT!"}, [])
+    links = [{"theirs": "email", "ours": "email"}, {"theirs": "number", "ours": "card"}]
+    limits = {"max_rejected_share": 1}
+    goal = {
+        "links": links,
+        "unmatched": "create",
+        "limits": limits,
+        "mappings": [{"from": "sports", "to": "S"}],
+    }
+    theirs = [{"id": 1, "email": "a@example.com", "number": number}]
+    exchange = Exchange(store_url, goal, theirs, {**TYPES, "number": "SELECT!"})
+    assert exchange.counts().as_dict()[fate] == 1
+
+
 EVERY_STRATEGY: list[dict[str, Any]] = [
     {"from": "sports", "to": "Set"},
     {"from": "sports", "to": "Cleared", "clear_when_absent": True},

@@ -2,7 +2,8 @@
 
 Source values are gathered under their target properties, apart for each strategy, so that the
 merge needs one expression a strategy. Validation held the values to their source's type; here
-they are held to the target's, where the two differ.
+they are held to the target's, where the two differ, and linked ones to that of the identifiers
+that they become.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.fates import Fate, Reason, Step
 from profile_exchange.domain.packages import IdRange
+from profile_exchange.pipeline.linked_values import enter_unfit
 from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.remote.new_profiles import told_when_written
@@ -109,6 +111,7 @@ def _reject_wrong_types(database: Database, run: Run, now: datetime) -> int:
     for mapping in run.goal.mappings:
         if sources.has_misfits(mapping) and not told_when_written(run, mapping):
             enter(database, _misfits(run, sources, mapping, now))
+    enter_unfit(database, run, now)
     mine = entered(run.seq, Reason.VALUE_TYPE)
     wrong = select(quarantine.c.profile_id).distinct().where(mine).subquery("wrong_type")
     return settle(database, run.staging, wrong, Fate.REJECTED, Reason.VALUE_TYPE)

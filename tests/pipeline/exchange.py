@@ -143,7 +143,7 @@ class Exchange:
 
     def gated(self, *, preview: bool = False) -> tuple[Run, Any]:
         run = self.pulled(preview=preview)
-        self.take(join, run)
+        self.take(join, run, self.today)
         self.take(filter_by_consent, run)
         self.take(validate, run, self.today)
         self.take(map_properties, run, self.today)

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from profile_exchange.domain.fates import Reason
 from profile_exchange.pipeline import creating
 from profile_exchange.pipeline.report import report
 from profile_exchange.pipeline.upsert import upsert
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import objective
-from tests.pipeline.exchange import NOW, Exchange, furnish, ours, replace_ours
+from profile_exchange.tenants.postgres.quarantined import Wanted, newest
+from tests.pipeline.exchange import NOW, Exchange, furnish, ours, profile_id, replace_ours
 
 THEIRS = {"email": "EMAIL!", "number": "SELECT!", "sports": "SELECT"}
 GOAL = {
@@ -73,6 +75,33 @@ def _components(theirs: list[dict[str, Any]]) -> int:
         groups = [other for other in groups if not other & group]
         groups.append(group.union(*meeting))
     return len(groups)
+
+
+def test_a_profile_with_too_many_values_to_be_known_by_is_rejected_and_hinders_nobody(
+    store_url: str,
+) -> None:
+    """Of two pairs each value of one would be looked at with each value of the other."""
+    numbers = [str(number) for number in range(1500)]
+    mails = [f"p{number}@example.com" for number in numbers]
+    theirs: list[dict[str, Any]] = [
+        {"id": 1, "email": mails, "number": numbers},
+        {"id": 2, "email": mails[:31], "number": [f"1{number}" for number in numbers[:32]]},
+        {"id": 3, "email": mails[40], "number": "40"},
+        {"id": 4, "email": [mails[50]] * 1001, "number": "2"},
+    ]
+    exchange = exchange_of(store_url, theirs)
+    pairs = [{"theirs": "email", "ours": "email"}, {"theirs": "number", "ours": "card"}]
+    exchange.goal = {**GOAL, "links": [pairs], "limits": {"max_rejected_share": 1}}
+    for created in (2, 0):
+        counts = exchange.counts()
+        assert (counts.rejected, counts.created, counts.unchanged) == (2, created, 2 - created)
+    assert len(ours(store_url)) == 2
+    entries = newest(store_url, "taylor-times", Wanted(), 100)
+    assert sorted((each.profile_id, each.property_id) for each in entries) == [
+        (str(profile_id(key)), name) for key in (1, 4) for name in ("email", "number")
+    ]
+    assert {each.reason for each in entries} == {Reason.VALUE_LIMIT}
+    assert {each.rule for each in entries} == {"at most 1000 combinations of linked values"}
 
 
 def test_nobody_is_created_twice_when_somebody_else_was_first(store_url: str) -> None:

@@ -240,7 +240,7 @@ def test_no_step_of_an_overtaken_run_does_anything(store: str, step: Any) -> Non
     one = exchange(store, "first", SPORTS)
     old = one.pulled()
     one.open()
-    arguments = {gate: (100, 16), report: (NOW,)}.get(step, ())
+    arguments = {join: (NOW,), gate: (100, 16), report: (NOW,)}.get(step, ())
     with pytest.raises(RunOvertaken, match="trigger a new run"):
         step(old, *arguments)
 
@@ -290,7 +290,7 @@ def test_steps_that_are_repeated_while_they_are_at_work_come_to_the_same(store: 
     one = exchange(store, "first", SPORTS, SUM)
     run = one.pulled()
     for step, *arguments in (
-        (join, run),
+        (join, run, NOW),
         (filter_by_consent, run),
         (validate, run, NOW),
         (map_properties, run, NOW),

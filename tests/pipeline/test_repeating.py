@@ -104,7 +104,7 @@ def test_a_package_that_was_written_is_not_written_again(exchange: Exchange) -> 
 def test_every_step_can_be_repeated(exchange: Exchange) -> None:
     run, admission = exchange.gated()
     for _ in range(2):
-        join(run)
+        join(run, NOW)
         filter_by_consent(run)
         validate(run, NOW)
         map_properties(run, NOW)
@@ -167,7 +167,7 @@ def test_any_step_can_be_taken_again_before_the_first_package(
 def _steps(exchange: Exchange, run: Run) -> list[Callable[[], Any]]:
     """The steps between pull and upsert."""
     return [
-        lambda: join(run),
+        lambda: join(run, NOW),
         lambda: filter_by_consent(run),
         lambda: validate(run, NOW),
         lambda: map_properties(run, NOW),
@@ -197,7 +197,7 @@ def test_steps_of_a_reported_run_have_nothing_left_to_do(exchange: Exchange) -> 
     run = find_run(exchange.store_url, exchange.connection, "run-1")
     assert run.finished
     assert pull(run, exchange.source, requests_for(run, run.plan.segments)[0]) == 0
-    join(run)
+    join(run, NOW)
     validate(run, NOW)
     for package in gate(run, 4, 16).packages:
         upsert(run, package, NOW)

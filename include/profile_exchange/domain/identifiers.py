@@ -12,6 +12,10 @@ BLANKS = " \t\n\r\f\v"
 #: A longer value, in UTF-8, identifies nobody: a database index could not hold it.
 MAX_IDENTIFIER_BYTES = 2000
 
+#: By how many combinations of its values a profile may be known, one value of each pair of a link,
+#: where profiles are created.
+MAX_COMBINATIONS = 1000
+
 #: Mail addresses are ASCII. Beyond it, lower case depends on who is asked: here nobody is.
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 

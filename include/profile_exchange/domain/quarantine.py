@@ -17,8 +17,8 @@ class Outcome(StrEnum):
 #: What profiles are rejected for, by the step that finds it, in the order of the steps.
 REASONS = (
     Reason.MALFORMED_PROFILE,
+    Reason.VALUE_LIMIT,
     Reason.EXPECTATION,
     Reason.VALUE_TYPE,
-    Reason.VALUE_LIMIT,
     Reason.TOTAL_LIMIT,
 )

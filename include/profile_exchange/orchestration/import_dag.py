@@ -160,7 +160,7 @@ def join(connection_id: str) -> dict[str, int]:
     from profile_exchange.orchestration.resolving import current_run
     from profile_exchange.pipeline import join as step
 
-    return _logged(step.join(current_run(connection_id)))
+    return _logged(step.join(current_run(connection_id), datetime.now(UTC)))
 
 
 @task

@@ -4,5 +4,6 @@
 ``map_properties`` -> ``gate`` -> ``upsert`` -> ``report``
 
 Each step settles the fate of some received profiles with set-based statements and leaves the
-rest to the next. Repeating a step takes back what it settled and settles it again.
+rest to the next. Repeating a step takes back what it settled and settles it again, until the first
+package of the run is written: from then on what was decided stays (`package_ledger`).
 """

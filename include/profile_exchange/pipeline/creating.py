@@ -38,6 +38,7 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID, distinct_on
 from sqlalchemy.schema import CreateTableAs, DropTable
 
 from profile_exchange.domain.connection import IdentifierPair, Link
+from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.properties import FilterType
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.uncreated import leave, leave_known, leave_later
@@ -201,8 +202,12 @@ def _keys_of_new(run: Run, proposed: Table) -> Subquery:
 
 
 def _keys_of_known(run: Run, proposed: Table) -> Subquery:
-    """The same of all others: who is one of ours, or ambiguous, or has an identifier of ours."""
-    keys = [_keys(run, proposed, link).where(~proposed.c.is_new) for link in run.goal.links]
+    """The same of all others: who is one of ours, or ambiguous, or has an identifier of ours.
+
+    Who has too many values to be known by is left out (`crowded`).
+    """
+    others = and_(~proposed.c.is_new, proposed.c.outcome != Reason.VALUE_LIMIT.value)
+    keys = [_keys(run, proposed, link).where(others) for link in run.goal.links]
     return union_all(*keys).subquery("known")
 
 

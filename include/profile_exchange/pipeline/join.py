@@ -5,11 +5,13 @@ ours with its id. With links, each alternative proposes the profiles of ours tha
 its identifier pairs; the first alternative that proposes exactly one decides, one that
 proposes several is discarded, and a profile for which only discarded ones are left is
 ambiguous. Of several received profiles for one of ours, or for one person who is about to be
-created (`creating`), the one modified last goes on.
+created (`creating`), the one modified last goes on. Where profiles are created, one with too many
+values to be told apart by is rejected (`crowded`).
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -50,6 +52,7 @@ from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import LAST_MODIFIED_DATE, VISITED_CHANNEL, FilterType
 from profile_exchange.pipeline.creating import compared_as, find_persons, identified, new_id
+from profile_exchange.pipeline.crowded import enter_crowded, is_crowded
 from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.remote.matching import unresolved
 from profile_exchange.pipeline.runs import Run, at_work
@@ -73,7 +76,7 @@ _DIGITS = "0123456789"
 _MAX_DIGITS = 15
 
 
-def join(run: Run) -> dict[str, int]:
+def join(run: Run, now: datetime) -> dict[str, int]:
     """Match what was pulled. Returns how many went on, and how many were settled by reason."""
     if run.finished:
         return {}
@@ -88,7 +91,7 @@ def join(run: Run) -> dict[str, int]:
             database.execute(delete(tables.matched))
             database.execute(DropTable(tables.proposed, if_exists=True))
             database.execute(CreateTable(tables.proposed))
-        _decide(run)
+        _decide(run, now)
         with run.engine.begin() as database:
             database.execute(DropTable(tables.proposed))
             analyze(database, tables.matched, "profile_id", "segment", "target_id")
@@ -106,11 +109,12 @@ def _count_matched(database: Database, run: Run) -> int:
     return int(all_of_them)
 
 
-def _decide(run: Run) -> None:
+def _decide(run: Run, now: datetime) -> None:
     """Insert the matched profiles into ``matched``, all others with their fate into ``fate``."""
     _propose(run)
     with run.engine.begin() as database:
         if run.goal.unmatched is Unmatched.CREATE and not run.plan.remote:
+            enter_crowded(database, run, now)
             find_persons(database, run)
         database.execute(_matched(run))
         take_back_of_others(database, run.staging, Step.JOIN, run.staging.matched)
@@ -251,8 +255,10 @@ def _by_links(run: Run, ids: IdRange) -> Select[Any]:
     target = func.coalesce(*(case((a.c.proposed == 1, a.c.target_id)) for a in alternatives), None)
     several = or_(false(), *(func.coalesce(a.c.proposed > 1, False) for a in alternatives))
     creates = run.goal.unmatched is Unmatched.CREATE
-    is_new = and_(target.is_(None), ~several, identified(run)) if creates else false()
+    crowded = is_crowded(run) if creates else false()
+    is_new = and_(target.is_(None), ~several, identified(run), ~crowded) if creates else false()
     outcome = case(
+        *([(crowded, Reason.VALUE_LIMIT.value)] if creates else []),
         (target.isnot(None), _MATCHED),
         (several, Reason.SEVERAL_MATCHES.value),
         *([(is_new, _MATCHED)] if creates else []),
@@ -363,6 +369,7 @@ def _settled_here(run: Run, ids: IdRange) -> Insert:
         Reason.OLDER_DUPLICATE.value: Fate.SUPERSEDED.value,
         Reason.SEVERAL_MATCHES.value: Fate.AMBIGUOUS.value,
         Reason.NO_VISITED_CHANNEL.value: Fate.WITHHELD.value,
+        Reason.VALUE_LIMIT.value: Fate.REJECTED.value,
     }
     fate = case(fates, value=reason, else_=Fate.UNMATCHED.value)
     rows = select(proposed.c.profile_id, fate, reason).where(~went_on, *others)

@@ -41,6 +41,7 @@ REASONS = {
         Reason.IDENTIFIER_TAKEN,
         Reason.SEVERAL_MATCHES,
         Reason.NO_VISITED_CHANNEL,
+        Reason.VALUE_LIMIT,
     ),
     Step.FILTER_BY_CONSENT: (Reason.NO_CONSENT,),
     Step.VALIDATE: (Reason.EXPECTATION,),

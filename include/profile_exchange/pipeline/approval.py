@@ -26,7 +26,7 @@ from profile_exchange.store.database import store_errors
 
 
 def approval_needed(database: Database, run: Run) -> bool:
-    """Whether a person has to approve the run before it writes; one that is written was let."""
+    """Whether a person has to approve the run; one that is being written was let through."""
     approval = run.goal.approval
     if approval is None or run.preview or parts_written(database, run):
         return False

@@ -38,7 +38,8 @@ def _enter(database: Database, run: Run, pair: IdentifierPair, now: datetime) ->
     each = values_of(staged.c.properties[pair.theirs])
     trimmed = func.btrim(each.c.value, BLANKS)
     does_not_fit = or_(
-        is_too_long(each.c.value), *(misfits(trimmed, kind) for kind in {theirs, ours})
+        is_too_long(each.c.value),
+        *(misfits(trimmed, kind) for kind in dict.fromkeys((theirs, ours))),
     )
     unfit = select(each.c.value).where(does_not_fit).limit(1).scalar_subquery()
     breach = Breach(Reason.VALUE_TYPE, pair.theirs, f"fits {ours.value} of {pair.ours}")

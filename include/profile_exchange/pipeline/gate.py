@@ -66,10 +66,6 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     return Admission(received, mapped, rejected, _packages(parts), planned)
 
 
-def _rejected(database: Database, run: Run) -> int:
-    return counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
-
-
 def _packages(parts: int) -> tuple[IdRange, ...]:
     return tuple(IdRange(part, parts) for part in range(parts))
 

@@ -101,7 +101,7 @@ def _pull(task: Task, request: pull.PullRequest) -> int:
 
 
 def _join(task: Task) -> None:
-    join.join(task.run)
+    join.join(task.run, task.now)
 
 
 def _filter_by_consent(task: Task) -> None:

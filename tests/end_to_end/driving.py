@@ -47,7 +47,38 @@ def airflow(installation: Installation, method: str, path: str, **options: Any) 
 
 def exchange(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line, as its user calls it beside this installation."""
-    environment = {
+    return subprocess.run(
+        _command(*arguments),
+        env=_environment(installation),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+@contextmanager
+def exchange_running(
+    installation: Installation, told: Path, *arguments: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command line at work; what it says so far is in the file ``told``."""
+    environment = _environment(installation)
+    with (
+        told.open("wb") as out,
+        subprocess.Popen(_command(*arguments), env=environment, stdout=out) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _command(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("exchange")), *arguments]
+
+
+def _environment(installation: Installation) -> dict[str, str]:
+    return {
         **os.environ,
         "EXCHANGE_STATE_DIR": str(installation.layout.state),
         "EXCHANGE_SECRETS_DIR": str(installation.layout.secrets),
@@ -56,10 +87,6 @@ def exchange(installation: Installation, *arguments: str) -> subprocess.Complete
         "NO_COLOR": "1",
         "COLUMNS": "200",
     }
-    command = [str(Path(sys.executable).with_name("exchange")), *arguments]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=200, check=False
-    )
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import yaml
 
 from profile_exchange.orchestration.pages.answering import note_answer
 from profile_exchange.pipeline.approval import question
@@ -17,11 +19,13 @@ NOW = datetime(2026, 5, 1, 6, tzinfo=UTC)
 
 
 @pytest.fixture
-def waiting(stores: dict[str, str]) -> Run:
+def waiting(stores: dict[str, str], folder: Path) -> Run:
     """A run of a configured connection that waits for a person."""
     url = stores["harbor-goods"]
     furnish(url, {"email": "EMAIL!"}, [{"id": "ours", "email": "p0@example.com"}])
-    run, _ = Exchange(url, {**GOAL, "approval": "required"}, people(2), TYPES).gated()
+    exchange = Exchange(url, {**GOAL, "approval": "required"}, people(2), TYPES)
+    (folder / "connections" / "taylor-times.yaml").write_text(yaml.safe_dump(exchange.written))
+    run, _ = exchange.gated()
     assert question(run) is not None
     return run
 

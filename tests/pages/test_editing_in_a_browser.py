@@ -229,8 +229,8 @@ import:
       kwargs: {column: sports, regex: "[A-Z][a-z]+: .*"}   # as their manual says
     - type: expect_column_values_to_be_between
       kwargs: {column: evil, min_value: 1, max_value: 1.50, strict_min: true}
-    - type: expect_column_values_to_match_json_schema
-      kwargs: {column: sports, json_schema: {type: object, required: [a]}}
+    - type: expect_column_quantile_values_to_be_between
+      kwargs: {column: evil, quantile_ranges: {quantiles: [0.5], value_ranges: [[0, 9]]}}
 """
 
 

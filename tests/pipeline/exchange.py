@@ -77,15 +77,19 @@ class Exchange:
     connection_id: str = "taylor-times"
 
     @property
-    def connection(self) -> Connection:
-        spec = {
+    def written(self) -> dict[str, Any]:
+        """The connection as its file has it."""
+        return {
             "title": "Taylor Times",
             "tenant": "harbor-goods",
             "partner": {"name": "Taylor Times", "host": "taylor-times.localhost"},
             **self.settings,
             "import": {"credentials": "taylor_times", **self.goal},
         }
-        return ConnectionSpec.model_validate(spec).to_domain(self.connection_id)
+
+    @property
+    def connection(self) -> Connection:
+        return ConnectionSpec.model_validate(self.written).to_domain(self.connection_id)
 
     @property
     def source(self) -> InMemorySource:

@@ -55,7 +55,9 @@ def _refused(database: Database, run: Run, target: str) -> int:
 def _is_about(run: Run, target: str) -> ColumnElement[bool]:
     sources = [mapping.label for mapping in run.goal.mappings if mapping.target == target]
     by_target = quarantine.c.reason.in_(_BY_TARGET)
+    # In our own words, and in those of a tenant behind the API.
+    ends = (f" of {target}", f", as {target}")
     return and_(
         quarantine.c.property_id.in_(sources),
-        or_(~by_target, quarantine.c.rule.endswith(f" of {target}", autoescape=True)),
+        or_(~by_target, *(quarantine.c.rule.endswith(end, autoescape=True) for end in ends)),
     )

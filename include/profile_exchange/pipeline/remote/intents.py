@@ -327,11 +327,12 @@ def drop(
 ) -> None:
     """End intents that nothing came of; with a state, say it of the profiles they were from.
 
-    ``of`` are the states that it takes the place of.
+    What is said of a profile that they have left says nothing of them. ``of`` are the states that
+    it takes the place of.
     """
     with run.engine.begin() as database:
         if state:
-            change_state(database, run, _sources(run, keys), state, about, of=of)
+            change_state(database, run, _sources_there(run, keys), state, about, of=of)
         database.execute(delete(sum_intent).where(_about(run, keys)))
 
 
@@ -345,3 +346,12 @@ def mark_unsettled(run: Run, keys: Iterable[Key]) -> None:
 
 def _sources(run: Run, keys: Collection[Key]) -> Any:
     return select(sum_intent.c.source_id).where(_about(run, keys))
+
+
+def _sources_there(run: Run, keys: Collection[Key]) -> Any:
+    """Those of them that are the profile which it is about, and have not left it."""
+    sent = run.staging.sent
+    there = exists().where(
+        sent.c.profile_id == sum_intent.c.source_id, sent.c.target_id == sum_intent.c.target_id
+    )
+    return _sources(run, keys).where(there)

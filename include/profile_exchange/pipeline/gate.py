@@ -89,7 +89,7 @@ def _rejected(database: Database, run: Run, planned: Forecast | None) -> int:
     """How many profiles are rejected, those included that only a merge would reject."""
     if planned:
         return planned.counts.rejected
-    to_come = 0 if run.plan.remote else refused_to_come(database, run)
+    to_come = 0 if run.plan.remote else refused_to_come(run)
     return _settled_as_rejected(database, run) + to_come
 
 

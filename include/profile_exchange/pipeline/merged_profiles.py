@@ -26,7 +26,7 @@ from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.contributions import held, summed
 from profile_exchange.pipeline.creating import new_identifiers
 from profile_exchange.pipeline.filter_by_consent import allowed, in_our_words
-from profile_exchange.pipeline.merging import Held, has, merged
+from profile_exchange.pipeline.merging import Held, has, merged, refused_sums
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.tally import offered
 from profile_exchange.store.tables import profile
@@ -38,14 +38,8 @@ def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]
     ``mapped`` is rows of the staging table of that name; ``before`` and ``after`` are all
     properties of our profile. `tally.offered` follows them.
     """
-    source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
-    properties = profile.c.properties
-    holding: dict[PropertyMapping, Held] = {}
-    for mapping in summed(run.goal):
-        ledger, same, holding[mapping] = held(run, mapped, mapping)
-        # What holds nothing holds nothing of theirs, whatever the ledger says (`forget_emptied`).
-        source = source.outerjoin(ledger, and_(same, has(properties, mapping.target)))
-    after = merged(properties, mapped, run.goal.mappings, holding, run.plan.targets)
+    source, holding = _beside_the_ledger(run, mapped)
+    after = merged(profile.c.properties, mapped, run.goal.mappings, holding, run.plan.targets)
     return (
         select(
             mapped.c.profile_id,
@@ -59,6 +53,33 @@ def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]
         # Keeps the planner from computing the new value twice, for the test and for the write.
         .offset(0)
     )
+
+
+def existing_refused(run: Run, mapped: FromClause, objectives: Sequence[Objective]) -> Select[Any]:
+    """``(target_id)`` of those of ours that are there and allowed, and cannot hold a total."""
+    source, holding = _beside_the_ledger(run, mapped)
+    too_much = refused_sums(
+        profile.c.properties, mapped, run.goal.mappings, holding, run.plan.targets
+    )
+    return (
+        select(mapped.c.target_id)
+        .select_from(source)
+        .where(~mapped.c.is_new, allowed(run, profile, objectives), too_much)
+    )
+
+
+def _beside_the_ledger(
+    run: Run, mapped: FromClause
+) -> tuple[FromClause, dict[PropertyMapping, Held]]:
+    """Mapped profiles beside ours and what sums of ours hold of theirs, and where that is."""
+    source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
+    holding: dict[PropertyMapping, Held] = {}
+    for mapping in summed(run.goal):
+        ledger, same, holding[mapping] = held(run, mapped, mapping)
+        # What holds nothing holds nothing of theirs, whatever the ledger says (`forget_emptied`).
+        there = has(profile.c.properties, mapping.target)
+        source = source.outerjoin(ledger, and_(same, there))
+    return source, holding
 
 
 def new_after(run: Run, mapped: FromClause, now: datetime) -> Select[Any]:

@@ -204,6 +204,36 @@ def _summed(
     )
 
 
+def refused_sums(
+    before: Json,
+    mapped: FromClause,
+    mappings: Sequence[PropertyMapping],
+    held: Mapping[PropertyMapping, Held],
+    types: Mapping[str, FilterType],
+) -> ColumnElement[bool]:
+    """Whether `merged` would be `refused`, without merging: for whoever only has to know that."""
+    by_target = _by_target(_of(mappings, Strategy.SUM)).items()
+    return or_(
+        false(),
+        *(
+            _is_too_much(before, mapped.c.sums, target, {m: held[m] for m in sums}, types[target])
+            for target, sums in by_target
+        ),
+    )
+
+
+def _is_too_much(
+    before: Json,
+    sums: Json,
+    target: str,
+    held: Mapping[PropertyMapping, Held],
+    filter_type: FilterType,
+) -> ColumnElement[bool]:
+    more = _more(sums, held)
+    changes = and_(more.isnot(None), not_(and_(more == 0, has(before, target))))
+    return and_(changes, not_(total_fits(number_at(before, target) + more, filter_type)))
+
+
 def _emptied(
     before: Json, after: Json, sums: Json, target: str, held: Mapping[PropertyMapping, Held]
 ) -> Json:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import Connection as Database
 from sqlalchemy import Text, cast, func, literal, select, union_all
@@ -21,11 +22,12 @@ from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.contributions import summed
 from profile_exchange.pipeline.creating import taken_since
 from profile_exchange.pipeline.filter_by_consent import objectives_of
-from profile_exchange.pipeline.merged_profiles import existing_after, new_after
+from profile_exchange.pipeline.merged_profiles import existing_after, existing_refused, new_after
 from profile_exchange.pipeline.merging import refused, total_is_refused
 from profile_exchange.pipeline.quarantining import Breach, enter, entries
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settled
+from profile_exchange.pipeline.side_by_side import for_each_range, within
 
 #: New profiles are only counted, never stored: any moment will do.
 _SOME_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -63,15 +65,18 @@ def quarantine_totals(
         enter(database, rows.where(total_is_refused(totals.c.after, target)))
 
 
-def refused_to_come(database: Database, run: Run) -> int:
+def refused_to_come(run: Run) -> int:
     """How many profiles are going to be rejected for a total, if the run is let through now."""
     if not summed(run.goal):
         return 0
-    run = _only_summing(run)
+    return sum(for_each_range(run, partial(_refused_of, _only_summing(run))))
+
+
+def _refused_of(run: Run, database: Database, ids: IdRange) -> int:
     mappings, mapped = run.goal.mappings, run.staging.mapped
-    rest = select(mapped).where(~settled(run.staging, mapped)).subquery("mapped")
-    existing = existing_after(run, rest, objectives_of(database, run)).subquery("existing")
-    too_much = [select(existing.c.target_id).where(refused(existing.c.after, mappings))]
+    on_the_way = [~settled(run.staging, mapped), *within(ids, mapped.c.profile_id)]
+    rest = select(mapped).where(*on_the_way).subquery("mapped")
+    too_much = [existing_refused(run, rest, objectives_of(database, run))]
     if run.goal.unmatched is Unmatched.CREATE:
         free = rest.c.profile_id.not_in(taken_since(run, rest))
         unclaimed = select(rest).where(rest.c.is_new, free).subquery("unclaimed")

@@ -40,7 +40,13 @@ NOT_COMPILED = re.compile(
     r"|narwhals/_(pandas_like|arrow|polars|dask|spark_like|duckdb|ibis|sql)|pyarrow/parquet"
     r"|opentelemetry/(exporter|proto|sdk/(metrics|_logs))|libcst/(_parser/conversions|codegen)"
     r"|werkzeug/(debug|middleware)|upath/implementations|packaging/licenses|trove_classifiers"
-    r"|great_expectations/(self_check|core/expectation_diagnostics))(/|$)"
+    r"|great_expectations/(self_check|agent_skills|core/expectation_diagnostics)"
+    r"|tornado|aiosmtplib|greenback|msgpack|pydantic_extra_types|pydantic/(mypy\.py|experimental)"
+    r"|pandas/(conftest\.py|io/sas|io/formats/style(_render)?\.py)|fsspec/implementations"
+    r"|scipy/(special/(_add_newdocs\.py|_precompute)|_lib/array_api_compat/torch)"
+    r"|rich/(_emoji_codes|markdown)\.py|idna/uts46data\.py|anyio/_backends/_trio\.py"
+    r"|packaging/(ranges|pylock)\.py|numpy/lib/recfunctions\.py|pyarrow/interchange"
+    r"|(urllib3|tqdm)/contrib|mistune/directives|asyncpg/_testbase|airflow/sdk/coordinators)(/|$)"
 )
 
 

@@ -12,15 +12,16 @@ from functools import reduce
 from operator import mul
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Text, cast, func, null, or_
+from sqlalchemy import ColumnElement, Float, Text, cast, null, or_
 from sqlalchemy import Connection as Database
 
-from profile_exchange.domain.connection import IdentifierPair, Link
+from profile_exchange.domain.connection import Link
 from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.identifiers import MAX_COMBINATIONS
 from profile_exchange.pipeline.creating import row_of
 from profile_exchange.pipeline.quarantining import Breach, enter, entries, forget
 from profile_exchange.pipeline.runs import Run
+from profile_exchange.store.json_lists import length_of
 
 RULE = f"at most {MAX_COMBINATIONS} combinations of linked values"
 
@@ -32,12 +33,11 @@ def is_crowded(run: Run) -> ColumnElement[bool]:
 
 def _crowds(run: Run, link: Link) -> ColumnElement[bool]:
     # As a float: lengths that came from elsewhere must not overflow a whole number.
-    numbers: list[ColumnElement[Any]] = [cast(_length(run, pair), Float) for pair in link]
+    properties = run.staging.staged.c.properties
+    numbers: list[ColumnElement[Any]] = [
+        cast(length_of(properties[pair.theirs]), Float) for pair in link
+    ]
     return reduce(mul, numbers) > MAX_COMBINATIONS
-
-
-def _length(run: Run, pair: IdentifierPair) -> ColumnElement[int]:
-    return func.coalesce(func.jsonb_array_length(run.staging.staged.c.properties[pair.theirs]), 0)
 
 
 def enter_crowded(database: Database, run: Run, now: datetime) -> None:

@@ -197,8 +197,7 @@ def _summed(
     more = _more(sums, held)
     total = number_at(before, target) + more
     return case(
-        (more.is_(None), None),
-        (and_(more == 0, has(before, target)), None),
+        (_stays(before, target, more), None),
         (not_(total_fits(total, filter_type)), _NO_VALUES),
         else_=func.jsonb_build_array(cast(func.trim_scale(total), Text)),
     )
@@ -230,8 +229,13 @@ def _is_too_much(
     filter_type: FilterType,
 ) -> ColumnElement[bool]:
     more = _more(sums, held)
-    changes = and_(more.isnot(None), not_(and_(more == 0, has(before, target))))
-    return and_(changes, not_(total_fits(number_at(before, target) + more, filter_type)))
+    total = number_at(before, target) + more
+    return and_(not_(_stays(before, target, more)), not_(total_fits(total, filter_type)))
+
+
+def _stays(before: Json, target: str, more: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a sum is left as it is. Never null."""
+    return or_(more.is_(None), and_(more == 0, has(before, target)))
 
 
 def _emptied(

@@ -58,6 +58,7 @@ from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle_anew, settled, take_back
 from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store import tables
+from profile_exchange.store.json_lists import length_of
 from profile_exchange.store.staging import SCHEMA
 from profile_exchange.store.tables import quarantine
 from profile_exchange.store.value_forms import has_form
@@ -165,7 +166,8 @@ def _lay_out(run: Run, values: Table, properties: Sequence[CheckedProperty]) -> 
 
 def _rows(run: Run, properties: Sequence[CheckedProperty], ids: IdRange) -> Select[Any]:
     staged, matched = run.staging.staged, run.staging.matched
-    longest = func.greatest(1, *(_length(run, checked) for checked in properties))
+    lengths = (length_of(staged.c.properties[checked.id]) for checked in properties)
+    longest = func.greatest(1, *lengths)
     each = func.generate_series(1, longest).table_valued("ordinal").render_derived()
     columns: list[ColumnElement[Any]] = [matched.c.profile_id, each.c.ordinal]
     for checked in properties:
@@ -184,10 +186,6 @@ def _rows(run: Run, properties: Sequence[CheckedProperty], ids: IdRange) -> Sele
         .select_from(matched.join(staged, row).join(each, true()))
         .where(~earlier, *within(ids, matched.c.profile_id))
     )
-
-
-def _length(run: Run, checked: CheckedProperty) -> ColumnElement[int]:
-    return func.coalesce(func.jsonb_array_length(run.staging.staged.c.properties[checked.id]), 0)
 
 
 def _entries(

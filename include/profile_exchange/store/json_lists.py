@@ -30,3 +30,8 @@ def has_value(json_list: ColumnElement[Any]) -> ColumnElement[bool]:
     # Nearly always the first one is; a subquery for the others would cost every plan.
     some = func.jsonb_path_exists(json_list, cast(_NOT_BLANK, JSONPATH))
     return func.coalesce(or_(first, some), False)
+
+
+def length_of(json_list: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many values a JSON list has; 0 where there is none."""
+    return func.coalesce(func.jsonb_array_length(json_list), 0)

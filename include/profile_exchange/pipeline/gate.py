@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 
 from profile_exchange.domain.connection import Limits
 from profile_exchange.domain.errors import LimitExceeded
-from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.forecast import Forecast
 from profile_exchange.domain.packages import IdRange, parts_for
 from profile_exchange.pipeline.approval import approval_needed
@@ -178,21 +178,9 @@ def _too_many_modified(limits: Limits, figures: Figures) -> str:
 
 
 def received_profiles(database: Database, run: Run) -> int:
-    """How many different profiles the run received, counted on what was pulled."""
-    readable = select(func.count(run.staging.staged.c.profile_id.distinct()))
-    return int(database.execute(readable).scalar_one()) + unreadable_profiles(database, run)
-
-
-def unreadable_profiles(database: Database, run: Run) -> int:
-    """How many different profiles the run received that could never be read."""
-    staged, fate = run.staging.staged, run.staging.fate
-    staged_too = exists().where(staged.c.profile_id == fate.c.profile_id)
-    malformed = (
-        select(func.count())
-        .where(fate.c.reason == Reason.MALFORMED_PROFILE.value, ~staged_too)
-        .select_from(fate)
-    )
-    return int(database.execute(malformed).scalar_one())
+    """How many different profiles the run received, as join counted them."""
+    query = select(tables.run.c.pulled).where(tables.run.c.seq == run.seq)
+    return int(database.execute(query).scalar_one())
 
 
 def _mapped(database: Database, run: Run) -> int:

@@ -91,27 +91,34 @@ def join(run: Run, now: datetime) -> dict[str, int]:
             database.execute(delete(tables.matched))
             database.execute(DropTable(tables.proposed, if_exists=True))
             database.execute(CreateTable(tables.proposed))
-        _decide(run, now)
+        met = _decide(run, now)
         with run.engine.begin() as database:
             database.execute(DropTable(tables.proposed))
             analyze(database, tables.matched, "profile_id", "segment", "target_id")
             analyze(database, tables.fate, "profile_id")
-            return {_MATCHED: _count_matched(database, run), **counts_by_reason(database, tables)}
+            by_reason = counts_by_reason(database, tables)
+            # Those that could never be read were settled by the pull.
+            pulled = met + by_reason.get(Reason.MALFORMED_PROFILE.value, 0)
+            return {_MATCHED: _count(database, run, pulled), **by_reason}
 
 
-def _count_matched(database: Database, run: Run) -> int:
-    """How many profiles go on. How many of ours that are is kept with the run."""
+def _count(database: Database, run: Run, pulled: int) -> int:
+    """How many profiles go on. How many came, and match one of ours, is kept with the run."""
     matched = run.staging.matched
     query = select(func.count(), func.count().filter(~matched.c.is_new)).select_from(matched)
     all_of_them, ours = database.execute(query).one()
     remember = update(runs).where(runs.c.seq == run.seq)
-    database.execute(remember.values(matched=None if run.plan.remote else ours))
+    known = None if run.plan.remote else ours
+    database.execute(remember.values(pulled=pulled, matched=known))
     return int(all_of_them)
 
 
-def _decide(run: Run, now: datetime) -> None:
-    """Insert the matched profiles into ``matched``, all others with their fate into ``fate``."""
-    _propose(run)
+def _decide(run: Run, now: datetime) -> int:
+    """Insert the matched profiles into ``matched``, all others with their fate into ``fate``.
+
+    Returns how many different profiles there were.
+    """
+    met = _propose(run)
     with run.engine.begin() as database:
         if run.goal.unmatched is Unmatched.CREATE and not run.plan.remote:
             enter_crowded(database, run, now)
@@ -119,10 +126,14 @@ def _decide(run: Run, now: datetime) -> None:
         database.execute(_matched(run))
         take_back_of_others(database, run.staging, Step.JOIN, run.staging.matched)
     for_each_range(run, lambda database, ids: database.execute(_settled_here(run, ids)))
+    return met
 
 
-def _propose(run: Run) -> None:
-    """Fill ``proposed`` with each received profile once: what it matches, or why not."""
+def _propose(run: Run) -> int:
+    """Fill ``proposed`` with each received profile once: what it matches, or why not.
+
+    Returns how many that are.
+    """
     several = len(run.plan.segments) > 1
     proposed = sum(for_each_range(run, partial(_propose_range, run, once=several)))
     with run.engine.connect() as database:
@@ -131,7 +142,8 @@ def _propose(run: Run) -> None:
         # Some profile came twice in its one segment; that is rare, so it is looked for only now.
         with run.engine.begin() as database:
             database.execute(delete(run.staging.proposed))
-        for_each_range(run, partial(_propose_range, run, once=True))
+        proposed = sum(for_each_range(run, partial(_propose_range, run, once=True)))
+    return proposed
 
 
 def _propose_range(run: Run, database: Database, ids: IdRange, *, once: bool) -> int:

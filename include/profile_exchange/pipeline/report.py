@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select, update
 
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import FateCounts, PropertyCounts
-from profile_exchange.pipeline.gate import received_profiles, unreadable_profiles
+from profile_exchange.pipeline.gate import received_profiles
 from profile_exchange.pipeline.per_property import record_properties, recorded_properties
 from profile_exchange.pipeline.quarantining import conclude
 from profile_exchange.pipeline.retention import purge
@@ -72,7 +72,7 @@ def report(run: Run, now: datetime) -> Report:
         move_watermark(database, run)
         remember_waiting(database, run, now)
         conclude(database, run, now)
-        _record_segments(database, run, counts.received)
+        _record_segments(database, run)
         purge(database, run, now)
         run.staging.drop_profiles(database)
         return done
@@ -104,32 +104,23 @@ def _record(database: Database, run: Run, done: Report, now: datetime) -> None:
     database.execute(close.values(state=SUCCEEDED, failure="", finished_at=now, **values))
 
 
-def _record_segments(database: Database, run: Run, received: int) -> None:
+def _record_segments(database: Database, run: Run) -> None:
     """How many readable profiles came in each segment, each once however often it came."""
-    pulled = _by_segment(database, run, _pulled_rows(run))
-    # The pull counted rows. Only where they were more than profiles does it take another look.
-    if sum(pulled.values()) != received - unreadable_profiles(database, run):
-        pulled = _by_segment(database, run, _different_profiles(run))
+    segments = run.plan.segments
+    numbers = database.execute(_profiles_by_segment(run)).all()
+    pulled = {segments[place]: int(number) for place, number in numbers}
     remember = update(tables.run).where(tables.run.c.seq == run.seq)
     database.execute(remember.values(segments=pulled))
 
 
-def _by_segment(database: Database, run: Run, numbers: Select[Any]) -> dict[str, int]:
-    segments = run.plan.segments
-    return {segments[place]: int(number) for place, number in database.execute(numbers)}
+def _profiles_by_segment(run: Run) -> Select[Any]:
+    """``(segment, profiles)``; a segment that nobody came in is there with 0.
 
-
-def _pulled_rows(run: Run) -> Select[Any]:
-    progress = tables.pull_progress
-    query = select(progress.c.segment, func.sum(progress.c.received))
-    return query.where(progress.c.run_seq == run.seq).group_by(progress.c.segment)
-
-
-def _different_profiles(run: Run) -> Select[Any]:
-    """``(segment, profiles)``; a segment that nobody came in is there with 0."""
+    Join has left one row of a profile in a segment.
+    """
     staged, progress = run.staging.staged, tables.pull_progress
     came = (
-        select(staged.c.segment, func.count(staged.c.profile_id.distinct()).label("profiles"))
+        select(staged.c.segment, func.count().label("profiles"))
         .group_by(staged.c.segment)
         .subquery("came")
     )

@@ -163,9 +163,7 @@ def colliding(
     if holding is not None:
         yield from _mapped_to(left & (holding.held | holding.untold), wanted)
         return
-    while held := _holding_values(database, left):
-        yield from _mapped_to(held, wanted)
-        left -= held
+    yield from _mapped_to(_holding_values(database, left), wanted)
 
 
 def _mapped_to(
@@ -192,17 +190,18 @@ def _collision(
 
 
 def _holding_values(database: Database, ids: Collection[str]) -> set[str]:
-    """Some of these properties that a profile has values of; none if no profile has any.
+    """Those of these properties that any profile has values of.
 
-    Only the latter looks through all profiles, once for all of them: before a connection's first
-    write to new targets.
+    All profiles are looked through, once for all of them and by all of PostgreSQL's workers:
+    before a connection's first write to new targets.
     """
     if not ids:
         return set()
-    names = array(sorted(ids), type_=Text)
-    query = select(profile.c.properties).where(func.jsonb_exists_any(profile.c.properties, names))
-    found = database.execute(query.limit(1)).scalar_one_or_none()
-    return set(ids) & set(found or ())
+    names = sorted(ids)
+    held = [func.bool_or(func.jsonb_exists(profile.c.properties, name)) for name in names]
+    some = func.jsonb_exists_any(profile.c.properties, array(names, type_=Text))
+    found = database.execute(select(*held).where(some)).one()
+    return {name for name, is_held in zip(names, found, strict=True) if is_held}
 
 
 def suggested_name(database: Database, connection: Connection, mapping: PropertyMapping) -> str:

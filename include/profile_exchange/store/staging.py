@@ -35,6 +35,9 @@ SCHEMA = "exchange"
 #: Statistics are made when a step needs them, and dead rows go with the table.
 _UNATTENDED = {"autovacuum_enabled": False}
 
+#: PostgreSQL looks at 300 rows for each of these.
+_SAMPLE = 10
+
 #: The column of ``mapped`` for each strategy.
 COLUMN_OF = {
     Strategy.SET: "replacements",
@@ -170,8 +173,11 @@ def analyze(connection: Connection, table: Table, *columns: str) -> None:
     """Refresh a table's statistics, so that the next step's plan fits what is in it.
 
     Naming the ``columns`` that are joined on saves most of the time: statistics of JSON and of
-    lists are what takes long.
+    lists are what takes long. So does a small sample: how many rows there are and how many of
+    them are alike, which is all that is asked of these columns, 3,000 rows tell as well.
     """
+    if columns:
+        connection.execute(text(f"set local default_statistics_target = {_SAMPLE}"))
     preparer = connection.dialect.identifier_preparer
     named = f" ({', '.join(map(preparer.quote, columns))})" if columns else ""
     connection.execute(text(f"analyze {preparer.format_table(table)}{named}"))

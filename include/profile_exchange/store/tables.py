@@ -53,8 +53,9 @@ __all__ = [
 
 #: One row for each attempt at a run; one that starts over gets a new row. ``seq`` names its staging
 #: tables, ``plan`` what authenticate found (`pipeline.plan`), ``forecast`` what the gate expected
-#: if it had to know (`domain.forecast`), ``matched`` how many of ours match. The counts are null
-#: until it is reported; those of a previewed run say what would be.
+#: if it had to know (`domain.forecast`), ``pulled`` how many different profiles join met and
+#: ``matched`` how many of ours match. The counts are null until it is reported; those of a
+#: previewed run say what would be.
 run = Table(
     "run",
     metadata,
@@ -78,6 +79,7 @@ run = Table(
     Column("unchanged", BigInteger),
     Column("unique_received", BigInteger),
     Column("segments", JSONB),
+    Column("pulled", BigInteger),
     Column("matched", BigInteger),
     Column("forecast", JSONB),
     Column("stopped_by", Text, nullable=False, server_default=""),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,9 @@ from psycopg import sql
 from profile_exchange.domain.errors import FatalError, ProtocolViolation
 from profile_exchange.domain.fates import Fate, Reason
 from profile_exchange.domain.identifiers import BLANKS
+from profile_exchange.domain.moments import milliseconds_of
 from profile_exchange.domain.packages import IdRange
+from profile_exchange.domain.properties import LAST_MODIFIED_DATE
 from profile_exchange.domain.tenant import LEGISLATIONS
 from profile_exchange.pipeline.page_chain import PageChain
 from profile_exchange.pipeline.ports import Source
@@ -45,6 +47,7 @@ _COLUMNS = (
     "part",
     "segment",
     "created_at",
+    "modified",
     "privacy_legislation",
     "consented_objectives",
     "refused_objectives",
@@ -274,7 +277,7 @@ def _copy_line(profile: ReceivedProfile, suffix: str) -> bytes | None:
     if not _is_datable(profile.creation_date):
         return None
     head = (
-        f"{profile.id}{suffix}{_timestamp(profile.creation_date)}\t"
+        f"{profile.id}{suffix}{_timestamp(profile.creation_date)}\t{_modified(held)}\t"
         f"{_zone(profile.privacy_legislation)}\t"
         f"{_texts(tuple(profile.consented_objectives or _NOTHING))}\t"
         f"{_texts(tuple(profile.refused_objectives or _NOTHING))}\t"
@@ -298,6 +301,13 @@ def _held(properties: Iterable[PropertyValues]) -> dict[str, list[str]]:
                 continue
         held[prop.id] = values
     return held
+
+
+def _modified(held: Mapping[str, Sequence[str]]) -> int | str:
+    """When the other tenant last modified a profile, in COPY text."""
+    told = held.get(LAST_MODIFIED_DATE)
+    milliseconds = milliseconds_of(told[0]) if told else None
+    return r"\N" if milliseconds is None else milliseconds
 
 
 def _has_nul(held: dict[str, list[str]]) -> bool:

@@ -40,7 +40,7 @@ from profile_exchange.domain.connection import IdentifierPair, Link
 from profile_exchange.domain.fates import Reason
 from profile_exchange.pipeline.creating import compared_as
 from profile_exchange.pipeline.filter_by_consent import allowed, objectives_of
-from profile_exchange.pipeline.join import modified, visited
+from profile_exchange.pipeline.matching import visited
 from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.store.fingerprints import fingerprint_of, make_key
@@ -181,12 +181,12 @@ def _waiting(run: Run) -> Select[Any]:
     if run.goal.links:
         target = case((matched.c.is_new, None), else_=matched.c.target_id)
     return (
-        select(literal(run.connection.id), fate.c.profile_id, target, modified(run))
+        select(literal(run.connection.id), fate.c.profile_id, target, staged.c.modified)
         .join_from(fate, staged, staged.c.profile_id == fate.c.profile_id)
         .outerjoin(matched, matched.c.profile_id == fate.c.profile_id)
         .ext(distinct_on(fate.c.profile_id))
         .where(fate.c.reason.in_([reason.value for reason in _REASONS]))
-        .order_by(fate.c.profile_id, modified(run).desc().nulls_last())
+        .order_by(fate.c.profile_id, staged.c.modified.desc().nulls_last())
     )
 
 

@@ -104,6 +104,8 @@ def staging(seq: int) -> Staging:
             Column("part", SmallInteger, nullable=False),
             Column("segment", SmallInteger, nullable=False),
             Column("created_at", DateTime(timezone=True)),
+            # In milliseconds since 1970 by their clock; null where they do not tell.
+            Column("modified", BigInteger),
             Column("privacy_legislation", Text),
             Column("consented_objectives", ARRAY(Text), nullable=False),
             Column("refused_objectives", ARRAY(Text), nullable=False),

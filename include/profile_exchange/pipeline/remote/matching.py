@@ -25,9 +25,7 @@ from profile_exchange.store.identifiers import is_identifier, normalised
 from profile_exchange.store.json_lists import values_of
 
 
-def unresolved(
-    run: Run, going_on: str, modified: ColumnElement[Any], visited: ColumnElement[bool]
-) -> Select[Any]:
+def unresolved(run: Run, going_on: str, visited: ColumnElement[bool]) -> Select[Any]:
     """Each staged row and whether it goes on; ``target_id`` stands for a profile nobody knows yet.
 
     ``person`` is what the tenant would look for: rows that agree in it are one entry.
@@ -39,7 +37,7 @@ def unresolved(
         staged.c.segment,
         staged.c.profile_id.label("target_id"),
         literal(value=False).label("is_new"),
-        modified.label("modified"),
+        staged.c.modified,
         _outcome(run, going_on, visited).label("outcome"),
         person.label("person"),
     )

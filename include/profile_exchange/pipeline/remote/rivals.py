@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Subquery, and_, exists, func, select, update
 from sqlalchemy import Connection as Database
+from sqlalchemy import Subquery, and_, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.entries import State
@@ -22,14 +22,12 @@ from profile_exchange.pipeline.remote.outcomes import PROCESSED
 from profile_exchange.pipeline.runs import Run
 
 
-def winners_over(
-    database: Database, run: Run, package: IdRange, modified: ColumnElement[Any]
-) -> dict[UUID, UUID]:
+def winners_over(database: Database, run: Run, package: IdRange) -> dict[UUID, UUID]:
     """Settle who of a package's profiles, or met by one of them, is superseded.
 
     Returns ``{profile: profile of the tenant's}`` of those that have to be written again.
     """
-    ranked = _ranked(run, modified)
+    ranked = _ranked(run)
     mine = ranked.alias("mine")
     met = select(mine.c.target_id).where(
         mine.c.profile_id.between(package.first, package.last), mine.c.several > 1
@@ -45,11 +43,11 @@ def winners_over(
     }
 
 
-def _ranked(run: Run, modified: ColumnElement[Any]) -> Subquery:
+def _ranked(run: Run) -> Subquery:
     sent, mapped, staged = run.staging.sent, run.staging.mapped, run.staging.staged
     place = func.row_number().over(
         partition_by=sent.c.target_id,
-        order_by=[modified.desc().nulls_last(), sent.c.profile_id],
+        order_by=[staged.c.modified.desc().nulls_last(), sent.c.profile_id],
     )
     several = func.count().over(partition_by=sent.c.target_id)
     return (

@@ -21,7 +21,6 @@ from profile_exchange.domain.entries import Entry
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
-from profile_exchange.pipeline.join import modified
 from profile_exchange.pipeline.package_ledger import (
     Written,
     fill_entry,
@@ -157,7 +156,7 @@ def _note_answers(
 
 def _write_winners_again(run: Run, package: IdRange, asking: Asking) -> None:
     with run.engine.begin() as database:
-        winners = winners_over(database, run, package, modified(run))
+        winners = winners_over(database, run, package)
         waiting = rows.entries_to(database, run, winners) if winners else {}
     while waiting:
         reply = asking.ask(waiting)

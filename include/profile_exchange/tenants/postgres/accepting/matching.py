@@ -20,7 +20,7 @@ from sqlalchemy import Integer, Text, Uuid, cast, func, select
 from profile_exchange.domain.connection import ProfileIds
 from profile_exchange.domain.entries import Alternative, Entry, Outcome, State, skipped
 from profile_exchange.domain.identifiers import normalise
-from profile_exchange.pipeline.join import visited
+from profile_exchange.pipeline.matching import visited
 from profile_exchange.store.tables import profile, profile_identifier
 from profile_exchange.tenants.postgres.accepting.permitting import NUL, profile_id_of
 from profile_exchange.tenants.postgres.accepting.staged import recordset

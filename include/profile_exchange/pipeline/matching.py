@@ -1,0 +1,234 @@
+"""Matching: which of our profiles each received row is, as a query (SEMANTICS, Matching 1 to 4).
+
+Without links a profile matches the one of ours with its id. With links, each alternative proposes
+the profiles of ours that agree on all its identifier pairs; the first alternative that proposes
+exactly one decides, one that proposes several is discarded, and a profile for which only
+discarded ones are left is ambiguous.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    intersect,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import array
+
+from profile_exchange.domain.connection import IdentifierPair, Link, Unmatched
+from profile_exchange.domain.fates import Reason, Step
+from profile_exchange.domain.packages import IdRange
+from profile_exchange.domain.properties import VISITED_CHANNEL, FilterType
+from profile_exchange.pipeline.creating import compared_as, identified, new_id
+from profile_exchange.pipeline.crowded import is_crowded
+from profile_exchange.pipeline.remote.matching import unresolved
+from profile_exchange.pipeline.runs import Run
+from profile_exchange.pipeline.settling import settled
+from profile_exchange.pipeline.side_by_side import within
+from profile_exchange.store.identifiers import normalised
+from profile_exchange.store.json_lists import has_value, values_of
+from profile_exchange.store.tables import profile, profile_identifier
+
+#: The outcome of who goes on; all others are the reason why not.
+MATCHED = "matched"
+
+
+def matching(run: Run, ids: IdRange) -> tuple[FromClause, Select[Any]]:
+    """The received rows of a range, and each of them with what it matches, or why not.
+
+    The query has the columns of ``proposed``; a profile that came in several segments is in it
+    as often.
+    """
+    staged = run.staging.staged
+    if run.goal.links and not run.plan.remote:
+        came = _came(run, ids)
+        return came, _by_links(run, came)
+    query = _unresolved(run) if run.plan.remote else _by_profile_id(run)
+    return staged, query.where(*_to_be_matched(run, ids))
+
+
+def _to_be_matched(run: Run, ids: IdRange) -> list[ColumnElement[bool]]:
+    staged = run.staging.staged
+    return [
+        ~settled(run.staging, staged, before=Step.JOIN),
+        *within(ids, staged.c.profile_id),
+    ]
+
+
+def _unresolved(run: Run) -> Select[Any]:
+    known = VISITED_CHANNEL in run.plan.sources
+    seen = visited(run.staging.staged.c.properties) if known else true()
+    return unresolved(run, MATCHED, seen)
+
+
+def _by_profile_id(run: Run) -> Select[Any]:
+    staged = run.staging.staged
+    outcome = case(
+        (profile.c.id.is_(None), Reason.NO_MATCH.value),
+        (~_visited_both(run), Reason.NO_VISITED_CHANNEL.value),
+        else_=MATCHED,
+    )
+    return select(
+        staged.c.profile_id,
+        staged.c.segment,
+        profile.c.id.label("target_id"),
+        literal(False, Boolean).label("is_new"),
+        staged.c.modified,
+        outcome.label("outcome"),
+        cast(None, Text).label("person"),
+    ).select_from(staged.outerjoin(profile, profile.c.id == staged.c.profile_id))
+
+
+def _visited_both(run: Run) -> ColumnElement[bool]:
+    """Whether the visitor has been at both tenants (SEMANTICS, Matching 1).
+
+    The exposing side judges by its own record before a profile leaves. Where it shows us that
+    record, we hold it to it.
+    """
+    records = [profile.c.properties]
+    if VISITED_CHANNEL in run.plan.sources:
+        records.append(run.staging.staged.c.properties)
+    return and_(*map(visited, records))
+
+
+def visited(properties: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a profile with these properties has visited any channel."""
+    return has_value(properties[VISITED_CHANNEL])
+
+
+def _came(run: Run, ids: IdRange) -> CTE:
+    """The received rows of a range, with what matching by links needs of each.
+
+    They are looked through once: whole profiles are wide, and each pair needs only its values.
+    ``value_0`` is the value of the first pair as it is compared if there is just one, as there
+    nearly always is; ``values_0`` are all of them otherwise, as they came.
+    """
+    staged = run.staging.staged
+    columns: list[ColumnElement[Any]] = [_has_identifiers(run).label("has_identifiers")]
+    for place, pair in enumerate(_pairs(run)):
+        values = staged.c.properties[pair.theirs]
+        number = func.jsonb_array_length(values)
+        value = normalised(values[0].astext, compared_as(run, pair))
+        columns += [
+            case((number == 1, value)).label(f"value_{place}"),
+            case((number > 1, values)).label(f"values_{place}"),
+        ]
+    if run.goal.unmatched is Unmatched.CREATE:
+        columns += [
+            identified(run).label("identified"),
+            is_crowded(run).label("crowded"),
+            new_id(run).label("new_id"),
+        ]
+    query = select(staged.c.profile_id, staged.c.segment, staged.c.modified, *columns)
+    return query.where(*_to_be_matched(run, ids)).cte("came")
+
+
+def _pairs(run: Run) -> list[IdentifierPair]:
+    return list(dict.fromkeys(pair for link in run.goal.links for pair in link))
+
+
+def _by_links(run: Run, came: CTE) -> Select[Any]:
+    rows: FromClause = came
+    links = enumerate(run.goal.links)
+    alternatives = [_alternative(run, came, number, link) for number, link in links]
+    for alternative in alternatives:
+        rows = rows.outerjoin(alternative, _same_row(alternative, came))
+    target = func.coalesce(*(case((a.c.proposed == 1, a.c.target_id)) for a in alternatives), None)
+    several = or_(false(), *(func.coalesce(a.c.proposed > 1, False) for a in alternatives))
+    creates = run.goal.unmatched is Unmatched.CREATE
+    crowded = came.c.crowded if creates else false()
+    is_new = and_(target.is_(None), ~several, came.c.identified, ~crowded) if creates else false()
+    outcome = case(
+        *([(crowded, Reason.VALUE_LIMIT.value)] if creates else []),
+        (target.isnot(None), MATCHED),
+        (several, Reason.SEVERAL_MATCHES.value),
+        *([(is_new, MATCHED)] if creates else []),
+        (~came.c.has_identifiers, Reason.NO_IDENTIFIER.value),
+        else_=Reason.NO_MATCH.value,
+    )
+    made = case((is_new, came.c.new_id)) if creates else None
+    return select(
+        came.c.profile_id,
+        came.c.segment,
+        func.coalesce(target, made).label("target_id"),
+        is_new.label("is_new"),
+        came.c.modified,
+        outcome.label("outcome"),
+        cast(None, Text).label("person"),
+    ).select_from(rows)
+
+
+def _same_row(rows: FromClause, others: FromClause) -> ColumnElement[bool]:
+    return and_(rows.c.profile_id == others.c.profile_id, rows.c.segment == others.c.segment)
+
+
+def _alternative(run: Run, came: CTE, number: int, link: Link) -> Subquery:
+    """For each received row that agrees with any of ours on every pair: how many, and one of
+    them."""
+    pairs = [_pair(run, came, pair) for pair in link]
+    agreed = (intersect(*pairs) if len(pairs) > 1 else pairs[0]).subquery()
+    return (
+        select(
+            agreed.c.profile_id,
+            agreed.c.segment,
+            func.count(agreed.c.target_id.distinct()).label("proposed"),
+            func.array_agg(agreed.c.target_id)[1].label("target_id"),
+        )
+        .group_by(agreed.c.profile_id, agreed.c.segment)
+        .subquery(f"alternative_{number}")
+    )
+
+
+def _pair(run: Run, came: CTE, pair: IdentifierPair) -> Select[Any]:
+    """``(profile_id, segment, target_id)`` of all that agree on one identifier.
+
+    What identifies nobody is not stored as ours (`store.identifiers`), and so agrees with none.
+    """
+    theirs = _compared(run, came, pair)
+    ours = profile_identifier.alias()
+    value: ColumnElement[Any] = ours.c.value
+    if compared_as(run, pair) is not run.plan.identifier_types[pair.ours]:
+        value = normalised(value, FilterType.EMAIL)
+    agrees = and_(ours.c.property_id == pair.ours, value == theirs.c.value)
+    columns = (theirs.c.profile_id, theirs.c.segment, ours.c.profile_id.label("target_id"))
+    return select(*columns).join_from(theirs, ours, agrees)
+
+
+def _compared(run: Run, came: CTE, pair: IdentifierPair) -> Subquery:
+    """The values of one of their identifiers as they are compared, a row for each."""
+    place = _pairs(run).index(pair)
+    row = (came.c.profile_id, came.c.segment)
+    value, values = came.c[f"value_{place}"], came.c[f"values_{place}"]
+    each = values_of(values)
+    several = normalised(each.c.value, compared_as(run, pair))
+    return union_all(
+        select(*row, value.label("value")).where(value.isnot(None)),
+        select(*row, several).join_from(came, each, true()).where(values.isnot(None)),
+    ).subquery()
+
+
+def _has_identifiers(run: Run) -> ColumnElement[bool]:
+    """Whether a profile has a value for every identifier of at least one alternative."""
+    return or_(
+        *(
+            run.staging.staged.c.properties.has_all(array([pair.theirs for pair in link]))
+            for link in run.goal.links
+        )
+    )

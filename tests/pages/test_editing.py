@@ -276,6 +276,14 @@ def test_a_connection_is_switched_off_in_its_file(server: Serving, writing: Path
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("connection", "there"), [("harbor-goods", False), ("taylor-times", True)])
+def test_only_runs_of_an_import_may_meet(server: Serving, connection: str, there: bool) -> None:
+    walk = Walk(server.browser("op"), f"/connections/{connection}/edit")
+    page = walk.send("review", "step:schedule")
+    assert ('name="schedule.while_running"' in page) is there
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_time_zone_is_chosen_from_those_that_there_are(server: Serving) -> None:
     walk = Walk(server.browser("op"), "/connections/taylor-times/edit")
     page = walk.send("review", "step:schedule")

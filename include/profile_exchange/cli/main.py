@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from profile_exchange.collector import expect_objects_to_stay
 from profile_exchange.domain.errors import ConfigurationError, ExchangeError, FatalError
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ for _name, (_where, _summary) in COMMANDS.items():
 
 def run() -> None:
     """The entry point of the command ``exchange``."""
+    expect_objects_to_stay()
     try:
         app()
     except KeyboardInterrupt:

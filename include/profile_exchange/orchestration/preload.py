@@ -1,8 +1,5 @@
 """What every process of Airflow's does first: it is given time to start, and tasks a head start.
 
-Starting, a process makes some hundred thousand objects that stay. Python's collector would go over
-them again and again, which takes a fifth of the API server's start; it looks less often here.
-
 LocalExecutor forks a process for each task from the scheduler, a Celery worker from itself. What
 they have imported, the tasks inherit: the overhead of a task falls from seconds to tenths. Called
 from ``airflow_local_settings``.
@@ -10,12 +7,12 @@ from ``airflow_local_settings``.
 
 from __future__ import annotations
 
-import gc
 import sys
 from importlib import import_module
 
 from airflow.configuration import conf
 
+from profile_exchange.collector import expect_objects_to_stay
 from profile_exchange.domain.fates import Step
 
 #: The command whose process forks the tasks, by executor.
@@ -32,13 +29,9 @@ MODULES = (
 )
 
 
-#: Python's own are 700 (or 2,000), 10 and 10.
-_COLLECTOR = (50_000, 20, 20)
-
-
 def preload() -> None:
-    """Have the collector look less often; import what tasks need, if this process forks them."""
-    gc.set_threshold(*_COLLECTOR)
+    """Keep the collector quiet; import what tasks need, if this process forks them."""
+    expect_objects_to_stay()
     forking = FORKING.get(conf.get("core", "executor"))
     if forking is None or sys.argv[1 : len(forking) + 1] != forking:
         return

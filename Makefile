@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.installed-dev
-INSTALLER := scripts/bootstrap.py pyproject.toml requirements.txt
+INSTALLER := scripts/bootstrap.py scripts/compile_packages.py pyproject.toml requirements.txt
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --extra build
 

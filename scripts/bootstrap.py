@@ -23,31 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
+COMPILE = ROOT / "scripts" / "compile_packages.py"
 NEEDED_BYTES = 1_500_000_000
-
-#: Python compiles what it imports by itself, once. Doing it beforehand on all cores is worth the
-#: time for what the services import, and a waste for tests and for what only few people use.
-NOT_COMPILED = re.compile(
-    r"/(tests?|testing|benchmarks|_examples|codemod|lexers|styles|sphinxext|example_dags"
-    r"|plotting|matchers|semconv)/"
-    r"|/site-packages/(pip|setuptools|pkg_resources|mypyc?|celery|flower|kombu|billiard|redis"
-    r"|amqp|vine|grpc|google|dns|openpyxl|prompt_toolkit|hypothesis|_pytest|pytest|hatchling"
-    r"|prometheus_client|sqlparse|cffi|pycparser|aiosqlite|wcwidth|websockets|numpy/distutils"
-    r"|scipy/(signal|io|cluster|odr|datasets|fftpack|differentiate|_lib/(cobyqa|pyprima))"
-    r"|airflow/providers/(fab|celery|common/sql)|flask_\w+|wtforms|babel|apispec|limits|cachelib"
-    r"|sqlalchemy_utils|sqlalchemy/dialects/(oracle|mssql)|markdown_it|linkify_it|more_itertools"
-    r"|tomlkit|natsort|jmespath|humanize|fasteners|et_xmlfile|click_repl|fastapi_cli|rich_toolkit"
-    r"|narwhals/_(pandas_like|arrow|polars|dask|spark_like|duckdb|ibis|sql)|pyarrow/parquet"
-    r"|opentelemetry/(exporter|proto|sdk/(metrics|_logs))|libcst/(_parser/conversions|codegen)"
-    r"|werkzeug/(debug|middleware)|upath/implementations|packaging/licenses|trove_classifiers"
-    r"|great_expectations/(self_check|agent_skills|core/expectation_diagnostics)"
-    r"|tornado|aiosmtplib|greenback|msgpack|pydantic_extra_types|pydantic/(mypy\.py|experimental)"
-    r"|pandas/(conftest\.py|io/sas|io/formats/style(_render)?\.py)|fsspec/implementations"
-    r"|scipy/(special/(_add_newdocs\.py|_precompute)|_lib/array_api_compat/torch)"
-    r"|rich/(_emoji_codes|markdown)\.py|idna/uts46data\.py|anyio/_backends/_trio\.py"
-    r"|packaging/(ranges|pylock)\.py|numpy/lib/recfunctions\.py|pyarrow/interchange"
-    r"|(urllib3|tqdm)/contrib|mistune/directives|asyncpg/_testbase|airflow/sdk/coordinators)(/|$)"
-)
 
 
 class Refused(Exception):
@@ -82,7 +59,8 @@ def make_environment(*, dev: bool) -> None:
             uv("pip", "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     if not dev:
         with step("Compiling what the services import"):
-            compile_packages()
+            # Nothing depends on it: Python compiles what it does not find compiled.
+            succeeds(str(PYTHON), str(COMPILE))
     (VENV / (".installed-dev" if dev else ".installed")).touch()
 
 
@@ -133,14 +111,6 @@ def pinned(package: str) -> Iterator[Path]:
         file = Path(folder) / "requirements.txt"
         file.write_text(found.group().rstrip("\\\n ") + "\n")
         yield file
-
-
-def compile_packages() -> None:
-    """Compile what the services import, on every core."""
-    site = next((VENV / "lib").glob("python3.*")) / "site-packages"
-    exclude = ("-x", NOT_COMPILED.pattern)
-    # A file that does not compile is a template, or for another version of Python.
-    succeeds(str(PYTHON), "-m", "compileall", "-qq", "-j", "0", *exclude, str(site))
 
 
 def uv(*arguments: str) -> None:

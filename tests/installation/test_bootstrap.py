@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -72,6 +74,39 @@ def copy_of_scripts(folder: Path) -> Path:
     for name in ("bootstrap.py", "clean.py"):
         shutil.copy(PROJECT_ROOT / "scripts" / name, folder / "scripts" / name)
     return folder / "scripts"
+
+
+def compiling() -> ModuleType:
+    """The script that compiles packages, as a module."""
+    path = PROJECT_ROOT / "scripts" / "compile_packages.py"
+    spec = importlib.util.spec_from_file_location("compile_packages", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_no_service_imports_is_not_compiled(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    for name in ("one.py", "one.txt", "deep/two.py", "deep/tests/three.py", "celery/four.py"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).touch()
+    found = {Path(path).relative_to(site).as_posix() for path in compiling().sources(str(site))}
+    assert found == {"one.py", "deep/two.py"}
+
+
+def test_what_cannot_be_compiled_is_passed_over(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good, template = tmp_path / "good.py", tmp_path / "template.py"
+    good.write_text("answer = 42\n")
+    template.write_text("class {{ name }}:\n")
+    for source in (template, good):
+        compiling().compile_one(str(source))
+    assert Path(importlib.util.cache_from_source(str(good))).exists()
+    assert not Path(importlib.util.cache_from_source(str(template))).exists()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_lock_without_uv_is_one_line(tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from profile_exchange.domain.fates import Step
 FORKING = {"LocalExecutor": ["scheduler"], "CeleryExecutor": ["celery", "worker"]}
 _PACKAGE = "profile_exchange"
 MODULES = (
+    "airflow.sdk.execution_time.supervisor",
     "pandas",
     "great_expectations.validator.validator",
     "great_expectations.execution_engine.sqlalchemy_execution_engine",
-    f"{_PACKAGE}.orchestration.import_dag",
+    f"{_PACKAGE}.orchestration.dags",
     f"{_PACKAGE}.orchestration.partner",
     f"{_PACKAGE}.orchestration.resolving",
     *(f"{_PACKAGE}.pipeline.{step.value}" for step in Step),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,22 @@ def test_root_can_keep_its_installation_where_only_root_can_enter(tmp_path: Path
             psycopg.connect(server.url()) as connection,
         ):
             assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_what_is_in_memory_is_brought_to_disk_without_a_stop(server: EmbeddedPostgres) -> None:
+    def written() -> str:
+        return str(
+            connection.execute("select checkpoint_lsn from pg_control_checkpoint()").fetchone()
+        )
+
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        before = written()
+        connection.execute("create table made ()")
+        server.write_out()
+        deadline = time.monotonic() + 30
+        while written() == before and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert written() != before
 
 
 def test_only_the_password_opens_the_server(server: EmbeddedPostgres) -> None:

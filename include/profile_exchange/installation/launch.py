@@ -237,6 +237,8 @@ class Installation:
         migration.finish()
         self.supervisor.forget(migration)
         metadata_database.remember_migrated(self.server.url(metadata_database.NAME))
+        # The databases are new: better on disk while the processors are busy than at the stop.
+        self.server.write_out()
 
     def _prepare_stores(self) -> None:
         self.phase("Preparing the tenants' profile stores")

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     FromClause,
     Numeric,
     Select,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     cast,
     false,
     literal,
+    literal_column,
     null,
     select,
 )
@@ -31,9 +33,12 @@ from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.tally import offered
 from profile_exchange.store.tables import profile
 
+#: Where a row of ours lies: within one snapshot the shortest way back to it.
+PLACE: ColumnElement[Any] = literal_column(f"{profile.fullname}.ctid")
+
 
 def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]) -> Select[Any]:
-    """``(profile_id, target_id, before, after)`` of those of ours that are there and allowed.
+    """``(profile_id, target_id, place, before, after)``: those of ours that are there and allowed.
 
     ``mapped`` is rows of the staging table of that name; ``before`` and ``after`` are all
     properties of our profile. `tally.offered` follows them.
@@ -44,6 +49,7 @@ def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]
         select(
             mapped.c.profile_id,
             mapped.c.target_id,
+            PLACE.label("place"),
             profile.c.properties.label("before"),
             after.label("after"),
             *offered(run.goal, mapped),

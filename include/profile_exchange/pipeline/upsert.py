@@ -44,7 +44,7 @@ from profile_exchange.pipeline.contributions import (
 )
 from profile_exchange.pipeline.creating import about_to_be, taken_since
 from profile_exchange.pipeline.filter_by_consent import objectives_of, without_consent
-from profile_exchange.pipeline.merged_profiles import existing_after, new_after
+from profile_exchange.pipeline.merged_profiles import PLACE, existing_after, new_after
 from profile_exchange.pipeline.merging import refused
 from profile_exchange.pipeline.package_ledger import (
     Written,
@@ -178,7 +178,7 @@ def _modify(
     too_much = refused(after, run.goal.mappings)
     written = (
         update(profile)
-        .where(profile.c.id == computed.c.target_id)
+        .where(profile.c.id == computed.c.target_id, computed.c.place == PLACE)
         .where(after.is_distinct_from(before))
         .values(
             properties=case((too_much, before), else_=after),

@@ -70,7 +70,9 @@ def _validator(engine: Engine, values: Table) -> Any:
     )
     from great_expectations.validator.validator import Validator
 
-    execution_engine = SqlAlchemyExecutionEngine(engine=engine)
+    execution_engine: Any = SqlAlchemyExecutionEngine(engine=engine)
+    # When it is collected, it closes whatever connections its engine has. They are not its own.
+    execution_engine.close = _leave_open
     data = SqlAlchemyBatchData(
         execution_engine=execution_engine, schema_name=SCHEMA, table_name=values.name
     )
@@ -80,6 +82,10 @@ def _validator(engine: Engine, values: Table) -> Any:
     validator = Validator(execution_engine=execution_engine, batches=[Batch(data=untyped)])
     validator.metrics_calculator.show_progress_bars = False
     return validator
+
+
+def _leave_open() -> None:
+    """Close nothing."""
 
 
 def _results(validator: Any, planned: Sequence[PlannedExpectation]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import psycopg
 from fastapi import APIRouter, FastAPI
@@ -76,13 +77,15 @@ def create_app(
     app.state.service = service
     app.add_middleware(Bearing)
     app.add_middleware(AccessLog)
-    app.include_router(_routes())
+    app.router.routes.extend(_routes().routes)
     _answer_errors(app)
     describe_itself(app)
     return app
 
 
+@cache
 def _routes() -> APIRouter:
+    """The routes of every app of this process: what each takes and answers is found out once."""
     routes = APIRouter()
     routes.add_api_route("/healthz", healthy, include_in_schema=False)
     for module in (oauth, listings, properties, profiles, profile_routes, writes, connections):

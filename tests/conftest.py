@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from profile_exchange.config.settings import settings as installation_settings
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
@@ -14,8 +14,14 @@ from tests.folders import enterable
 from tests.scheduling import Together
 from tests.stores import TEMPLATE, Stores
 
-# How long an example takes says how busy the machine is, not whether the code is right.
-settings.register_profile("exchange", deadline=None)
+# How long an example takes says how busy the machine is, not whether the code is right. Explaining
+# a failure takes hundreds of examples more. `--hypothesis-profile=thorough` tries several times as
+# many of them: see tests/examples.py.
+_PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
+settings.register_profile(
+    "thorough", max_examples=100, deadline=None, phases=_PHASES, database=None
+)
+settings.register_profile("exchange", settings.get_profile("thorough"), max_examples=30)
 settings.load_profile("exchange")
 
 

@@ -17,6 +17,7 @@ from profile_exchange.domain.properties import FilterType
 from profile_exchange.pipeline.merging import Held, merged
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.staging import COLUMN_OF
+from tests.examples import examples
 
 TARGET = "Target 'quoted\" \\ property"
 OTHER = {"untouched": ["1", "2"]}
@@ -29,7 +30,8 @@ lists = st.lists(words, max_size=4)
 numbers = st.decimals(-(10**9), 10**9, places=3)
 
 by_the_hundred = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

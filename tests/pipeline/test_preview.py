@@ -22,6 +22,7 @@ from profile_exchange.pipeline.upsert import upsert
 from profile_exchange.store import tables
 from profile_exchange.store.database import engine_for
 from profile_exchange.tenants.postgres.run_history import history
+from tests.examples import examples
 from tests.pipeline.exchange import NOW, Exchange, furnish, matched_by, observed, ours, profile_id
 from tests.pipeline.test_repeating import GOAL, TYPES, people
 
@@ -243,7 +244,8 @@ mappings = st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=5, unique=
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(12),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     worlds=st.lists(st.lists(person, max_size=6), min_size=3, max_size=3),

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Text, literal, null, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from tests.examples import examples
 
 from profile_exchange.domain import consent as rules
 from profile_exchange.domain.consent import ConsentRecord, ConsentState
@@ -26,7 +27,8 @@ objectives = st.builds(
     legislations=st.lists(st.sampled_from(ZONES), unique=True).map(tuple),
 )
 same_database = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(200),
 )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Text, func, literal, select, text, type_coerce, values
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.sql import column
+from tests.examples import examples
 
 from profile_exchange.domain.identifiers import BLANKS, MAX_IDENTIFIER_BYTES, normalise
 from profile_exchange.domain.properties import FilterType
@@ -63,7 +64,7 @@ def test_identifiers_are_those_of_indexed_properties_each_once(database: Connect
             )
         )
 
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(st.lists(PROPERTIES, min_size=1, max_size=4))
     def agree(profiles: list[dict[str, list[str]]]) -> None:
         numbered = {uuid.UUID(int=number): kept for number, kept in enumerate(profiles)}

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import DateTime, Text, bindparam, column, literal, select, values
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from tests.examples import examples
 
 from profile_exchange.domain.consent import ConsentRecord, ConsentState
 from profile_exchange.domain.moments import epoch_milliseconds, moment_of
@@ -143,8 +144,7 @@ records = st.builds(
 )
 same_database = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    deadline=None,
-    max_examples=400,
+    max_examples=examples(400),
 )
 
 

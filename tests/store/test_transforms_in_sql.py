@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Text, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from tests.examples import examples
 
 from profile_exchange.domain import transforms as domain
 from profile_exchange.domain.transforms import DateFormat, Plain, Transform, ValueMap
@@ -53,7 +54,7 @@ def agree(database: Connection, transforms: list[Transform], values: list[str]) 
 
 
 def test_texts_come_out_the_same(database: Connection) -> None:
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(st.lists(PLAIN | MAPS, max_size=4), st.lists(TEXTS | WORDS, min_size=1, max_size=10))
     def holds(transforms: list[Transform], values: list[str]) -> None:
         agree(database, transforms, values)
@@ -62,7 +63,7 @@ def test_texts_come_out_the_same(database: Connection) -> None:
 
 
 def test_dates_come_out_the_same(database: Connection) -> None:
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(FORMS, st.lists(DATES, min_size=1, max_size=10))
     def holds(form: str, values: list[str]) -> None:
         agree(database, [DateFormat(form)], values)
@@ -75,7 +76,7 @@ def test_chains_come_out_the_same(database: Connection) -> None:
     wide = st.builds(ValueMap, MAPS.map(lambda found: found.values), WORDS)
     chains = st.lists(PLAIN | MAPS | wide | dates, min_size=2, max_size=4)
 
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(chains, st.lists(DATES | WORDS, min_size=1, max_size=10))
     @example([DateFormat("YYYY"), ValueMap((("2024", "leap"),), "other")], ["2023-02-29", "x"])
     @example([DateFormat("YYYY"), ValueMap((), "other"), Plain.UPPER], ["2023-02-29", "2024-02-29"])

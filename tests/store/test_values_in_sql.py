@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Text, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from tests.examples import examples
 
 from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.merging import canonical, contribute
@@ -55,7 +56,7 @@ def nearly(pattern: str) -> st.SearchStrategy[str]:
 def test_a_form_is_the_same_for_both(core: Connection, filter_type: FilterType) -> None:
     form = VALUE_FORMS[filter_type]
 
-    @settings(max_examples=100)
+    @settings(max_examples=examples(100))
     @given(st.lists(nearly(form.pattern), min_size=1, max_size=10))
     def agree(values: list[str]) -> None:
         each = func.unnest(literal(values, ARRAY(Text))).column_valued("value")

@@ -31,6 +31,7 @@ from profile_exchange.tenants.postgres.file_columns import FileColumns, Vocabula
 from profile_exchange.tenants.postgres.loading import LoadCounts
 from profile_exchange.tenants.postgres.loading_files import load_file
 from profile_exchange.tenants.postgres.reading_files import FileRefused, read_rows
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 ADA = "3d1c2f5e-8a47-4b7e-9f0e-2b6f5d9a1c34"
@@ -183,7 +184,7 @@ VALUES = st.lists(st.one_of(TEXTS, ODD), max_size=4)
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_any_text_is_read_back_as_it_was(store_url: str, tmp_path: Path, kind: str) -> None:
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=5))
     def agree(profiles: list[tuple[list[str], list[str]]]) -> None:
         rows = [
@@ -209,7 +210,7 @@ def test_any_text_is_read_back_as_it_was(store_url: str, tmp_path: Path, kind: s
 
 
 def test_any_text_survives_csv(store_url: str, tmp_path: Path) -> None:
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.one_of(TEXTS, ODD), min_size=1, max_size=5))
     def agree(texts: list[str]) -> None:
         rows = [{"id": str(UUID(int=n)), "city": text} for n, text in enumerate(texts)]

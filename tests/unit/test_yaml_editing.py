@@ -12,6 +12,7 @@ from profile_exchange.config.yaml_editing import difference, edited, is_same
 from profile_exchange.config.yaml_source import read_text
 from profile_exchange.config.yaml_writing import written
 from profile_exchange.domain.errors import ConfigurationError
+from tests.examples import examples
 
 FILE = """\
 # Agreed on in the contract of 2024.
@@ -147,7 +148,7 @@ VALUES = st.recursive(
 FILES = st.dictionaries(KEYS, VALUES, min_size=1, max_size=6)
 
 
-rare = settings(deadline=None, max_examples=60)
+rare = settings(max_examples=examples(60))
 
 
 def commented(text: str) -> tuple[str, list[str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import Phase, settings
 
 from profile_exchange.config.settings import settings as installation_settings
@@ -30,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("airflow") is None)
 
 
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: nothing of it has to be looked at again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """One worker takes all tests of a file, or of a folder that shares what takes long to start."""
@@ -42,6 +51,14 @@ def fresh_settings() -> Iterator[None]:
     installation_settings.cache_clear()
     yield
     installation_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def quick_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets are cheap to check, but where a test is about what that costs."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    for name, value in {"_hasher": cheap, "_NOBODY": cheap.hash("nobody's")}.items():
+        monkeypatch.setattr(f"profile_exchange.tenants.postgres.credentials.{name}", value)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,11 @@ from tests.exposure.conftest import START, Api, Installation
 
 
 @pytest.fixture
+def quick_secrets() -> None:
+    """Here they cost what they cost."""
+
+
+@pytest.fixture
 def store(installation: Installation) -> str:
     return installation.store
 

@@ -17,6 +17,11 @@ from tests.exposure.conftest import START, Api, Installation
 Serve = Callable[..., Api]
 
 
+@pytest.fixture
+def quick_secrets() -> None:
+    """Here they cost what they cost."""
+
+
 def guess(api: Api, key: str, times: int) -> list[int]:
     wrong = IssuedCredential(key, "wrong")
     return [api.ask_for_token(wrong).status_code for _ in range(times)]

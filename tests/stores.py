@@ -76,6 +76,17 @@ select md5(string_agg(part, '|' order by part)) from (
 """
 
 
+@contextmanager
+def emptied(url: str) -> Iterator[psycopg.Connection]:
+    """A tenant's database, without what a test has left in it."""
+    with engine_for(url).connect() as pooled:
+        database = pooled.connection.driver_connection
+        assert isinstance(database, psycopg.Connection)
+        database.execute(EMPTY)
+        database.commit()
+        yield database
+
+
 class Stores:
     """The databases of one test server, and which of them are free."""
 
@@ -109,11 +120,7 @@ class Stores:
     def _emptied(self, url: str) -> bool:
         """Whether a database is again as it was made."""
         try:
-            with engine_for(url).connect() as pooled:
-                database = pooled.connection.driver_connection
-                assert isinstance(database, psycopg.Connection)
-                database.execute(EMPTY)
-                database.commit()
+            with emptied(url) as database:
                 return _shape(database) == self._shape
         except Exception:
             return False

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from sqlalchemy import insert, make_url, select, text, update
+from sqlalchemy import insert, make_url, select, update
 
 from profile_exchange.config.registry import read_tenant
 from profile_exchange.config.settings import Settings
@@ -28,7 +28,6 @@ from profile_exchange.store.identifiers import identifiers_of
 from profile_exchange.store.tables import (
     disclosure,
     exchanged_profile,
-    metadata,
     profile,
     profile_identifier,
     segment,
@@ -39,6 +38,7 @@ from profile_exchange.tenants.postgres.databases import create_role
 from profile_exchange.tenants.postgres.describe import describe
 from profile_exchange.tenants.postgres.exposure_role import open_to_exposure
 from profile_exchange.tenants.postgres.writing_role import open_to_writing
+from tests.stores import emptied
 
 START = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 HOST = "taylor-times.localhost"
@@ -323,11 +323,8 @@ def installation(exposing_store: str, tmp_path: Path) -> Iterator[Installation]:
     made.host("taylor-times", TENANT)
     made.connect()
     yield made
-    with engine_for(exposing_store).begin() as database:
-        # Nobody empties the audit but a superuser who says so.
-        database.execute(text("set local session_replication_role = replica"))
-        for table in reversed(metadata.sorted_tables):
-            database.execute(table.delete())
+    with emptied(exposing_store):
+        """For the next test."""
 
 
 @pytest.fixture(scope="session")

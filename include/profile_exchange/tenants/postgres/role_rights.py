@@ -113,5 +113,5 @@ def named(table: Table) -> sql.Identifier:
 
 
 def _revoke(database: psycopg.Connection[Any], user: sql.Identifier) -> None:
-    for table in tables.metadata.sorted_tables:
-        database.execute(sql.SQL("revoke all on table {} from {}").format(named(table), user))
+    every_table = sql.SQL(", ").join(map(named, tables.metadata.sorted_tables))
+    database.execute(sql.SQL("revoke all on table {} from {}").format(every_table, user))

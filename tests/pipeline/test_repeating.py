@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,7 +10,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import cast, func, insert, inspect, select, update
+from sqlalchemy import QueuePool, cast, func, insert, inspect, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.errors import (
@@ -73,6 +74,15 @@ def test_a_second_run_of_unchanged_data_updates_no_row(exchange: Exchange) -> No
     assert (first.modified, first.unmatched) == (8, 2)
     assert (second.modified, second.unchanged, second.unmatched) == (0, 8, 2)
     assert last_writes(exchange.store_url) == written
+
+
+def test_a_run_leaves_the_connections_of_its_process_open(exchange: Exchange) -> None:
+    """Also when Python has collected what Great Expectations looked at the values with."""
+    exchange.run()
+    gc.collect()
+    pool = engine_for(exchange.store_url).pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedin() > 0
 
 
 def test_ten_runs_sum_to_the_same_totals_as_one(exchange: Exchange) -> None:

@@ -59,7 +59,13 @@ class Supervisor:
         for process in self._processes.values():
             process.check()
 
-    def wait_until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
+    def wait_until(
+        self,
+        condition: Callable[[], bool],
+        what: str,
+        seconds: float,
+        every: float = _POLL_SECONDS,
+    ) -> None:
         """Wait for a condition while every process runs. Raises `NotReady` after ``seconds``."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -68,7 +74,7 @@ class Supervisor:
                 raise NotReady(
                     f"{what} within {seconds:.0f} s: look into the logs in {self._layout.logs}."
                 )
-            time.sleep(_POLL_SECONDS)
+            time.sleep(every)
 
     def ask(self, name: str) -> None:
         """Ask a process to end, and do not wait for it."""

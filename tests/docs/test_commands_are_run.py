@@ -14,8 +14,8 @@ from tests.docs.test_documentation import README
 RUN_BY = {
     "up": ("tests/installation/test_up.py", r'\[EXCHANGE, "up"'),
     "down": ("tests/cli/test_configured_commands.py", r'exchange\("down"'),
-    "run": ("tests/end_to_end/test_commands.py", r'exchange\(installation, "run"'),
-    "preview": ("tests/end_to_end/test_commands.py", r'exchange\(installation, "preview"'),
+    "run": ("tests/end_to_end/conftest.py", r'commanded\(installation, "run"'),
+    "preview": ("tests/end_to_end/conftest.py", r'commanded\(installation, "preview"'),
     "check": ("tests/end_to_end/test_commands.py", r'exchange\(installation, "check"'),
     "show": ("tests/cli/test_configured_commands.py", r'exchange\("show"'),
     "history": ("tests/cli/test_configured_commands.py", r'exchange\("history"'),

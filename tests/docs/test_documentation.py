@@ -134,7 +134,7 @@ def test_links_within_a_document_lead_to_a_heading(document: Path) -> None:
 
 
 def test_every_picture_is_shown_and_taken_by_a_test() -> None:
-    taken = "".join(path.read_text() for path in PROJECT_ROOT.glob("tests/pages/test_*.py"))
+    taken = "".join(path.read_text() for path in PROJECT_ROOT.glob("tests/end_to_end/test_*.py"))
     for picture in PROJECT_ROOT.glob("docs/images/*"):
         assert any(f"images/{picture.name})" in path.read_text() for path in DOCUMENTS)
         assert f'picture_of_the_readme(page, "{picture.stem}")' in taken

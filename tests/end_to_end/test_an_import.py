@@ -13,14 +13,14 @@ from profile_exchange.domain.fates import Fate, Step
 from profile_exchange.installation.airflow_api import RunState
 from profile_exchange.installation.launch import Installation
 from profile_exchange.tenants.postgres.exposure_checks import exposure_checks
-from tests.end_to_end.driving import CONNECTION, airflow, finished, recorded
+from tests.end_to_end.driving import CONNECTION, Commanded, airflow, recorded, seen
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
 
 def test_an_import_goes_through_every_step(imported: RunState) -> None:
     assert imported.succeeded
-    assert {task.task for task in imported.tasks} == {step.value for step in Step}
+    assert {task.task for task in imported.tasks} == {*(step.value for step in Step), "notify"}
 
 
 def test_its_counts_add_up_and_rows_have_arrived(
@@ -53,7 +53,8 @@ def test_a_finished_import_starts_a_dag_that_is_scheduled_on_the_store(
     counts = {fate.value: row[fate.value] for fate in Fate}
     told = {"connection": CONNECTION, "run_id": imported.run_id}
     assert event["extra"] == {**told, "counts": {"received": row["received"], **counts}}
-    installation.supervisor.wait_until(
+    seen(
+        installation,
         lambda: bool(airflow(installation, "GET", "/dags/after_an_import/dagRuns")["dag_runs"]),
         "The DAG that is scheduled on the profile store did not run",
         60,
@@ -70,25 +71,23 @@ def stored_events(installation: Installation, run_id: str) -> list[dict[str, Any
 
 
 def test_a_second_import_of_unchanged_data_writes_nothing(
-    installation: Installation, imported: RunState
+    installation: Installation, imported: RunState, repeated: Commanded
 ) -> None:
-    with psycopg.connect(installation.store_url("harbor-goods")) as store:
-        query = "select max(modified_at), sum(xmin::text::bigint) from tenant.profile"
-        before = store.execute(query).fetchone()
-    again = finished(installation)
-    with psycopg.connect(installation.store_url("harbor-goods")) as store:
-        assert store.execute(query).fetchone() == before
+    again = repeated.state
+    assert again.succeeded
+    assert not repeated.wrote
     first, second = (recorded(installation, run.run_id) for run in (imported, again))
     assert (second["modified"], second["unchanged"]) == (0, first["modified"] + first["unchanged"])
     assert second["unique_received"] == first["unique_received"]
     assert stored_events(installation, again.run_id) == []
 
 
-def test_an_exposing_connection_has_a_run_of_its_own(installation: Installation) -> None:
-    ended = finished(installation, "harbor-goods")
-    assert ended.succeeded
+def test_an_exposing_connection_has_a_run_of_its_own(
+    installation: Installation, checked: RunState
+) -> None:
+    assert checked.succeeded
     latest, *_ = exposure_checks(installation.store_url("taylor-times"), "harbor-goods")
-    assert latest.run_id == ended.run_id
+    assert latest.run_id == checked.run_id
     assert latest.exposed
     assert set(latest.exposed) >= {"subscribers"}
 

@@ -10,32 +10,23 @@ import pytest
 from profile_exchange.domain.fates import APPROVE, Step
 from profile_exchange.installation.airflow_api import RunState, TaskState
 from profile_exchange.installation.launch import Installation
-from tests.end_to_end.driving import CONNECTION, airflow, edited, exchange_running, recorded
+from tests.end_to_end.configured import ASKING
+from tests.end_to_end.driving import airflow, exchange_running, recorded, seen
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
 
 def test_a_person_approves_or_refuses_in_airflow(
-    installation: Installation, imported: RunState, tmp_path: Path
+    installation: Installation, tmp_path: Path
 ) -> None:
     told = tmp_path / "told"
-    file = installation.project.connections / "taylor-times.yaml"
-    with edited(file, ("import:", "import:\n  approval: {when: required, timeout: 1h}")):
-        installation.supervisor.wait_until(
-            lambda: asks(installation), "Airflow did not read the change", 120
-        )
-        with exchange_running(installation, told, "run", CONNECTION) as running:
-            installation.supervisor.wait_until(
-                lambda: bool(installation.api.going(CONNECTION)), "No run was started", 60
-            )
-            (run_id,) = installation.api.going(CONNECTION)
-            address = f"{run_id}/tasks/approve/required_actions"
-            refused = answered(installation, run_id, "Reject", lambda: address in told.read_text())
-            assert running.wait(60) == 1
-        approved = answered(installation, installation.api.trigger(CONNECTION), "Approve")
-    installation.supervisor.wait_until(
-        lambda: not asks(installation), "Airflow did not read the change back", 120
-    )
+    with exchange_running(installation, told, "run", ASKING) as running:
+        seen(installation, lambda: bool(installation.api.going(ASKING)), "No run was started", 60)
+        (run_id,) = installation.api.going(ASKING)
+        address = f"{run_id}/tasks/approve/required_actions"
+        refused = answered(installation, run_id, "Reject", lambda: address in told.read_text())
+        assert running.wait(60) == 1
+    approved = answered(installation, installation.api.trigger(ASKING), "Approve")
     rows = [recorded(installation, state.run_id) for state in (refused, approved)]
     decided = [(row["state"], row["decided_by"]) for row in rows]
     assert decided == [("refused", installation.user), ("succeeded", installation.user)]
@@ -44,19 +35,14 @@ def test_a_person_approves_or_refuses_in_airflow(
     assert f"refused by {installation.user}" in told.read_text()
 
 
-def asks(installation: Installation) -> bool:
-    tasks = airflow(installation, "GET", f"/dags/{CONNECTION}/tasks")["tasks"]
-    return any(task["task_id"] == APPROVE for task in tasks)
-
-
 def answered(
     installation: Installation, run_id: str, option: str, told: Callable[[], bool] = lambda: True
 ) -> RunState:
     """The end of a run whose question is answered, once it has been asked and somebody told."""
     waiting = TaskState(APPROVE, -1, "awaiting_input")
-    path = f"/dags/{CONNECTION}/dagRuns/{run_id}/taskInstances/{APPROVE}/-1/hitlDetails"
+    path = f"/dags/{ASKING}/dagRuns/{run_id}/taskInstances/{APPROVE}/-1/hitlDetails"
     asked = False
-    for state in installation.follow(CONNECTION, run_id):
+    for state in installation.follow(ASKING, run_id):
         # Airflow needs a moment to see that it was answered.
         if waiting in state.tasks and not asked and told():
             asked = True

@@ -9,7 +9,7 @@ import pytest
 
 from profile_exchange.installation.airflow_api import RunState
 from profile_exchange.installation.launch import Installation
-from tests.end_to_end.driving import CONNECTION, airflow, edited, exchange, finished, recorded
+from tests.end_to_end.driving import CONNECTION, airflow, edited, exchange, finished, recorded, seen
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
@@ -65,10 +65,10 @@ def test_an_unknown_key_is_an_import_error_and_hides_no_other_connection(
     text = (installation.project.connections / "taylor-times.yaml").read_text()
     file.write_text(text.replace("strategy: ADD", "strategie: ADD"))
     try:
-        installation.supervisor.wait_until(
+        seen(
+            installation,
             lambda: any("strategie" in error for error in installation.api.import_errors()),
             "Airflow did not show the mistake",
-            120,
         )
         (error,) = installation.api.import_errors()
         validated = exchange(installation, "validate")

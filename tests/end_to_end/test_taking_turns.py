@@ -13,7 +13,7 @@ import pytest
 from profile_exchange.domain.fates import Fate, Step
 from profile_exchange.installation.airflow_api import RunState
 from profile_exchange.installation.launch import Installation
-from tests.end_to_end.driving import CONNECTION, airflow, edited, recorded
+from tests.end_to_end.driving import CONNECTION, airflow, edited, read_again, recorded, seen
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
@@ -26,9 +26,8 @@ def test_runs_triggered_at_once_and_one_that_is_cleared_meanwhile_take_turns(
     began = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
         triggered = list(threads.map(installation.api.trigger, [CONNECTION, CONNECTION]))
-    installation.supervisor.wait_until(
-        lambda: bool(times(installation, triggered, began)), "Neither run was started", 60
-    )
+    started = "Neither run was started"
+    seen(installation, lambda: bool(times(installation, triggered, began)), started, 60)
     clear = {"dag_run_id": imported.run_id, "task_ids": [Step.UPSERT], "include_downstream": True}
     options = {"dry_run": False, "only_failed": False, **clear}
     airflow(installation, "POST", f"/dags/{CONNECTION}/clearTaskInstances", json=options)
@@ -95,15 +94,13 @@ def test_a_backfill_is_refused_because_its_runs_would_go_side_by_side(
     file = installation.project.connections / "taylor-times.yaml"
     past = {"from_date": "2026-01-01T00:00:00Z", "to_date": "2026-01-09T00:00:00Z"}
     with edited(file, ("import:", "schedule: {cron: '0 6 1 1 *'}\nimport:")):
-        installation.supervisor.wait_until(
-            lambda: is_scheduled(installation), "Airflow did not read the change", 120
-        )
+        read_again(installation)
+        seen(installation, lambda: is_scheduled(installation), "Airflow did not read the change")
         answer = installation.api._authorised(
             "POST", "/api/v2/backfills", json={"dag_id": CONNECTION, **past}
         )
-    installation.supervisor.wait_until(
-        lambda: not is_scheduled(installation), "Airflow did not read the change back", 120
-    )
+    read_again(installation)
+    seen(installation, lambda: not is_scheduled(installation), "Airflow did not read it back")
     assert answer.status_code == 400, answer.text
     assert "does not allow backfill runs" in answer.text
 

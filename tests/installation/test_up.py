@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -59,12 +58,6 @@ def up(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def exchange(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [EXCHANGE, *arguments], env=environment, check=False, capture_output=True, text=True
-    )
-
-
 def working_in(layout: Layout) -> list[str]:
     """The processes that work in the installation's folder."""
     found = []
@@ -76,27 +69,6 @@ def working_in(layout: Layout) -> list[str]:
         except psutil.Error:
             continue
     return found
-
-
-def test_one_folder_holds_one_installation(
-    up: subprocess.Popen[str], environment: dict[str, str]
-) -> None:
-    second = exchange(environment, "up")
-    assert second.returncode == 3
-    assert f"is already running (process {up.pid})" in second.stderr
-    assert len(second.stderr.splitlines()) == 1
-
-
-def test_a_run_tells_programs_what_became_of_the_profiles(
-    up: subprocess.Popen[str], environment: dict[str, str]
-) -> None:
-    done = exchange(environment, "run", "taylor-times", "--json")
-    told = json.loads(done.stdout)
-    counts = told["counts"]
-    assert (done.returncode, told["state"]) == (0, "success")
-    assert counts["received"] == sum(counts.values()) - counts["received"] > 0
-    assert counts["modified"] == 0
-    assert told["exchange"]["received"] >= told["counts"]["unchanged"]
 
 
 def listening(process: psutil.Process) -> set[str]:
@@ -121,7 +93,9 @@ def test_after_the_launcher_was_killed_the_next_start_ends_what_it_left(
     os.kill(up.pid, signal.SIGKILL)
     up.wait()
     assert len(working_in(layout)) > 5
-    done = exchange(environment, "up", "--once", "--profiles", "300")
+    done = subprocess.run(
+        [*UP, "--once"], env=environment, check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert "received" in done.stdout
     assert "password" in done.stdout

@@ -2,80 +2,46 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
+from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, expect
 from sqlalchemy import func, select
 
-from profile_exchange.config.settings import PROJECT_ROOT
-from profile_exchange.installation.airflow_environment import Project
 from profile_exchange.installation.launch import Installation
-from profile_exchange.sample import loading
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import profile
-from tests.folders import enterable
-from tests.pages.browsing import log_in, picture, picture_of_the_readme
+from tests.end_to_end.configured import CAREFUL
+from tests.end_to_end.driving import everyone_reads_more
+from tests.pages.browsing import browsing, log_in, picture, picture_of_the_readme
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
-USERS = {"admin": "admin", "vera": "viewer", "otto": "op"}
-PROFILES = 1500
 #: Milliseconds that a run may take.
 A_RUN = 180_000
 #: Milliseconds for everything else: the machine may be busy with other tests.
 AT_MOST = 60_000
 
 
-#: A connection like the sample's, whose runs wait for a person.
-CAREFUL = "careful"
-
-
-def configured(folder: Path) -> Project:
-    """The sample's connections and one more, in a folder that the pages may write to."""
-    connections = folder / "connections"
-    shutil.copytree(PROJECT_ROOT / "include" / "connections", connections)
-    text = (connections / "taylor-times.yaml").read_text()
-    text = text.replace("title: Taylor Times", "title: Careful").replace(
-        "to: Taylor", "to: Careful"
-    )
-    text = text.replace("import:", "import:\n  approval: required")
-    (connections / f"{CAREFUL}.yaml").write_text(text)
-    return Project(connections=connections)
-
-
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A running installation with the sample tenants, and users of three roles."""
-
-    def fill(tenant_id: str, url: str) -> None:
-        loading.load(tenant_id, url, PROFILES, now=datetime.now(UTC))
-
+def logged_in(installation: Installation) -> Iterator[Callable[[str], BrowserContext]]:
+    """A real browser's windows in which somebody has logged in, as a person does it: once."""
     expect.set_options(timeout=AT_MOST)
-    state = enterable(tmp_path_factory.mktemp("installation"))
-    project = configured(tmp_path_factory.mktemp("configured"))
-    with Installation(state, project=project, fill=fill, users=USERS) as running:
-        for dag_id in ("taylor-times", "harbor-goods", CAREFUL):
-            running.switch_on(dag_id)
-        yield running
+    with browsing() as browser:
+
+        @cache
+        def windows_of(user: str) -> BrowserContext:
+            context = browser.new_context(
+                base_url=installation.airflow_url, viewport={"width": 1280, "height": 900}
+            )
+            context.set_default_timeout(AT_MOST)
+            with context.new_page() as page:
+                log_in(page, installation.airflow_url, user, installation.password)
+            return context
+
+        yield windows_of
     expect.set_options(timeout=None)
-
-
-def enter(browser: Browser, installation: Installation, user: str, **options: Any) -> Page:
-    """Airflow's UI, with somebody logged in."""
-    context = browser.new_context(
-        base_url=installation.airflow_url,
-        viewport={"width": 1280, "height": 900},
-        **options,
-    )
-    context.set_default_timeout(AT_MOST)
-    page = context.new_page()
-    log_in(page, installation.airflow_url, user, installation.password)
-    return page
 
 
 def pages(page: Page) -> FrameLocator:
@@ -102,21 +68,23 @@ def filled(installation: Installation, property_id: str) -> int:
 
 
 def test_a_viewer_finds_the_page_in_the_navigation_and_is_offered_nothing(
-    installation: Installation, chromium: Browser
+    installation: Installation, logged_in: Callable[[str], BrowserContext]
 ) -> None:
-    page = enter(chromium, installation, "vera")
+    page = logged_in("vera").new_page()
+    page.goto("/")
     page.get_by_text("Profile exchange", exact=True).first.click()
     pages(page).get_by_role("link", name="Taylor Times").click()
     expect(pages(page).get_by_role("heading", level=1)).to_contain_text("Taylor Times")
     expect(pages(page).get_by_role("button")).to_have_count(0)
     picture(page, "viewer")
-    page.context.close()
+    page.close()
 
 
 def test_an_operator_checks_previews_runs_and_reads_what_came_of_it(
-    installation: Installation, chromium: Browser
+    installation: Installation, logged_in: Callable[[str], BrowserContext]
 ) -> None:
-    page = enter(chromium, installation, "otto")
+    everyone_reads_more(installation)
+    page = logged_in("otto").new_page()
     page.goto("/dags/taylor-times/plugin/exchange")
     shown = pages(page)
     shown.get_by_role("button", name="Check now").click()
@@ -136,13 +104,14 @@ def test_an_operator_checks_previews_runs_and_reads_what_came_of_it(
     picture_of_the_readme(page, "connection-after-a-run")
     first.get_by_role("link", name="Run and logs in Airflow").click()
     page.wait_for_url("**/dags/taylor-times/runs/**")
-    page.context.close()
+    page.close()
 
 
 def test_an_administrator_switches_a_connection_off_and_on(
-    installation: Installation, chromium: Browser
+    installation: Installation, logged_in: Callable[[str], BrowserContext]
 ) -> None:
-    page = enter(chromium, installation, "admin", color_scheme="dark")
+    page = logged_in("admin").new_page()
+    page.emulate_media(color_scheme="dark")
     page.goto("/plugin/profile-exchange")
     shown = pages(page)
     expect(shown.get_by_role("link", name="Harbor Goods")).to_be_visible()
@@ -152,7 +121,7 @@ def test_an_administrator_switches_a_connection_off_and_on(
     expect(shown.get_by_text("Runs are switched off")).to_be_visible()
     shown.get_by_role("button", name="Switch runs on").click()
     expect(shown.get_by_text("Runs are switched on")).to_be_visible()
-    page.context.close()
+    page.close()
 
 
 def fill_in_the_form(shown: FrameLocator) -> None:
@@ -182,9 +151,9 @@ def fill_in_the_form(shown: FrameLocator) -> None:
 
 
 def test_a_person_makes_a_connection_runs_it_and_changes_it(
-    installation: Installation, chromium: Browser
+    installation: Installation, logged_in: Callable[[str], BrowserContext]
 ) -> None:
-    page = enter(chromium, installation, "otto")
+    page = logged_in("otto").new_page()
     page.goto("/plugin/profile-exchange")
     shown = pages(page)
     shown.get_by_role("link", name="New connection").click()
@@ -223,13 +192,13 @@ def test_a_person_makes_a_connection_runs_it_and_changes_it(
     described = "description: Who reads about sports.\n"
     assert path.read_text().replace(described, "") == before
     assert described in path.read_text()
-    page.context.close()
+    page.close()
 
 
 def test_a_person_refuses_what_a_run_would_do_and_approves_it_another_time(
-    installation: Installation, chromium: Browser
+    installation: Installation, logged_in: Callable[[str], BrowserContext]
 ) -> None:
-    page = enter(chromium, installation, "otto")
+    page = logged_in("otto").new_page()
     page.goto(f"/dags/{CAREFUL}/plugin/exchange")
     shown = pages(page)
     waiting = shown.get_by_role("region", name="A run waits for approval")
@@ -252,4 +221,4 @@ def test_a_person_refuses_what_a_run_would_do_and_approves_it_another_time(
     newest(shown).get_by_text("Counts by fate").click()
     assert figure(newest(shown), "modified") == planned > 0
     assert filled(installation, "CarefulTimes_Engagement") == first_time
-    page.context.close()
+    page.close()

@@ -1,19 +1,11 @@
-"""Who is told what, for real: mails from a real Airflow to a real server, whatever goes wrong.
-
-One installation serves all tests of this file. Next to the sample's connections it has one more,
-``magpie``, whose other tenant plays what it is told to.
-"""
+"""Who is told what, for real: mails from a real Airflow to a real server, whatever goes wrong."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import msgspec
@@ -21,114 +13,25 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.fates import Fate
 from profile_exchange.installation import metadata_database
 from profile_exchange.installation.airflow_api import RunState
-from profile_exchange.installation.airflow_environment import Project
 from profile_exchange.installation.launch import Installation
-from profile_exchange.sample import loading
 from tests.airflow.mail_server import MailServer, text_of
-from tests.end_to_end.driving import airflow, finished, recorded
-from tests.folders import enterable
+from tests.end_to_end.configured import IMPORTING, MAGPIE, OPERATOR, SECOND, SECRET, SENDER, TOKEN
+from tests.end_to_end.driving import Commanded, airflow, finished, recorded, seen
 from tests.pipeline.exchange import profile_id
 from tests.tenants import faults
 from tests.tenants.over_http import Tenant
-from tests.tenants.scripted_partner import KEY, Answer
+from tests.tenants.scripted_partner import Answer
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(420)]
 
-IMPORTING, EXPOSING, MAGPIE = "taylor-times", "harbor-goods", "magpie"
-OPERATOR, SECOND = "operators@harbor-goods.example", "second@harbor-goods.example"
-SENDER = "exchange@harbor-goods.example"
 #: A task is tried once, and again three times.
 TRIES = 4
 #: What must be found nowhere, and a word in all of it.
 BIRD = "canary"
-MAIL, TOKEN, SECRET = "canary-mail@example.com", "canary-token-", "canary-secret"
-
-EVERY_RUN = f"notifications: {{emails: [{OPERATOR}], when: always}}\n"
-WITH_A_NOTIFIER = f"""\
-notifications:
-  emails: [{OPERATOR}]
-  when: always
-  notifiers:
-    - type: airflow.providers.smtp.notifications.smtp.SmtpNotifier
-      kwargs:
-        to: {SECOND}
-        from_email: {SENDER}
-        subject: "told: {{{{ exchange.subject }}}}"
-        html_content: "{{{{ exchange.html }}}}"
-"""
-MAGPIES = f"""\
-title: Magpie <b>& Sons</b>
-tenant: harbor-goods
-partner: {{name: Magpie, host: magpie.localhost}}
-notifications: {{emails: [{OPERATOR}], when: always, overdue_after: 1 day}}
-import:
-  credentials: magpie
-  links: [{{theirs: email, ours: email}}]
-  unmatched: create
-  mappings:
-    - {{from: sports, to: Magpie_Sports}}
-    - {{from: sports, to: orders, overwrite: true}}
-  expectations:
-    - type: expect_column_value_lengths_to_be_between
-      kwargs: {{column: sports, max_value: 12}}
-  limits: {{max_rejected_share: 100 %}}
-"""
-
-
-@pytest.fixture(scope="module")
-def post() -> Iterator[MailServer]:
-    with MailServer().running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def magpie() -> Iterator[Tenant]:
-    """The other tenant of the connection magpie."""
-    tenant = Tenant()
-    tenant.secret, tenant.token_prefix = SECRET, TOKEN
-    with tenant.running():
-        yield tenant
-
-
-@pytest.fixture(scope="module")
-def installation(
-    post: MailServer, magpie: Tenant, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    def fill(tenant_id: str, url: str) -> None:
-        loading.load(tenant_id, url, 1000, now=datetime.now(UTC))
-
-    state = enterable(tmp_path_factory.mktemp("installation"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXCHANGE_RETRY_SECONDS", "1")
-        with Installation(state, configured(tmp_path_factory), fill=fill) as running:
-            for connection in (IMPORTING, EXPOSING, MAGPIE):
-                running.switch_on(connection)
-            stored = {"host": "127.0.0.1", "port": post.port, "conn_type": "smtp"}
-            plain = {"disable_ssl": True, "disable_tls": True, "retry_limit": 0}
-            extra = json.dumps({**plain, "from_email": SENDER})
-            keep(running, "smtp_default", **stored, extra=extra)
-            stored = {"host": "magpie.localhost", "login": KEY, "password": SECRET}
-            extra = json.dumps({"base_url": magpie.base_url})
-            keep(running, "magpie", **stored, conn_type="http", extra=extra)
-            yield running
-
-
-def configured(folders: pytest.TempPathFactory) -> Project:
-    folder = folders.mktemp("configuration")
-    for name in ("connections", "tenants"):
-        shutil.copytree(PROJECT_ROOT / "include" / name, folder / name)
-    for name, text in ((IMPORTING, EVERY_RUN), (EXPOSING, WITH_A_NOTIFIER), (MAGPIE, MAGPIES)):
-        file = folder / "connections" / f"{name}.yaml"
-        file.write_text(text + (file.read_text() if file.exists() else ""))
-    return Project(connections=folder / "connections", tenants=folder / "tenants")
-
-
-def keep(installation: Installation, name: str, **stored: Any) -> None:
-    airflow(installation, "POST", "/connections", json={"connection_id": name, **stored})
+MAIL = "canary-mail@example.com"
 
 
 def state_of(state: RunState, task: str) -> str | None:
@@ -146,9 +49,9 @@ def again(installation: Installation, state: RunState, dag_id: str, task: str) -
 
 
 def test_a_run_is_told_once_however_often_its_tasks_run(
-    installation: Installation, post: MailServer
+    installation: Installation, post: MailServer, repeated: Commanded
 ) -> None:
-    state = finished(installation, IMPORTING)
+    state = repeated.state
     assert (state.state, state_of(state, "notify")) == ("success", "success")
     again(installation, state, IMPORTING, "notify")
     again(installation, state, IMPORTING, "report")
@@ -164,10 +67,9 @@ def test_a_run_is_told_once_however_often_its_tasks_run(
 
 
 def test_an_exposing_connection_tells_and_other_notifiers_tell_the_same(
-    installation: Installation, post: MailServer
+    post: MailServer, checked: RunState
 ) -> None:
-    state = finished(installation, EXPOSING)
-    told = {str(message["To"]): message for message in post.about(state.run_id)}
+    told = {str(message["To"]): message for message in post.about(checked.run_id)}
     assert set(told) == {OPERATOR, SECOND}
     assert told[OPERATOR]["Subject"] == "Harbor Goods: the check of what is exposed succeeded"
     assert told[SECOND]["Subject"] == f"told: {told[OPERATOR]['Subject']}"
@@ -176,11 +78,10 @@ def test_an_exposing_connection_tells_and_other_notifiers_tell_the_same(
         assert "Unique profiles sent to Harbor Goods so far: " in text_of(message)
 
 
-def test_a_preview_is_told_as_what_would_be(installation: Installation, post: MailServer) -> None:
-    run_id = installation.api.trigger(IMPORTING, {"preview": True})
-    *_, state = installation.follow(IMPORTING, run_id)
+def test_a_preview_is_told_as_what_would_be(post: MailServer, previewed: Commanded) -> None:
+    state = previewed.state
     assert (state.state, state_of(state, "report")) == ("success", "skipped")
-    (message,) = post.about(run_id)
+    (message,) = post.about(state.run_id)
     assert message["Subject"] == "Taylor Times: a preview of the import"
     assert "Profiles that would be" in text_of(message)
 
@@ -253,7 +154,7 @@ def process_at_work(installation: Installation, run_id: str, after: int = 0) -> 
             found.append(0)
         return bool(found)
 
-    installation.supervisor.wait_until(is_there, "The task did not start", 150)
+    seen(installation, is_there, "The task did not start", 150)
     return found[0]
 
 

@@ -21,7 +21,7 @@ from tests.tenants.scripted_partner import KEY
 
 PROFILES = 1500
 #: Small pages, so that there is a middle of a pull to break.
-PAGE_SIZE = 10
+PAGE_SIZE = 8
 USERS = {"admin": "admin", "vera": "viewer", "otto": "op"}
 
 

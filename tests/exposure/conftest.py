@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from sqlalchemy import insert, make_url, select, update
+from sqlalchemy import insert, make_url, select, text, update
 
 from profile_exchange.config.registry import read_tenant
 from profile_exchange.config.settings import Settings
@@ -159,6 +159,17 @@ class Installation:
         create_role(url, exposure_url(url))
         open_to_exposure(url, exposure_url(url), now=self.clock.now)
         describe(url, tenant, now=self.clock.now)
+
+    def crowd(self, profiles: int) -> None:
+        """Fill the store with so many profiles of some size."""
+        statement = text(
+            "insert into tenant.profile (id, created_at, modified_at, properties)"
+            " select gen_random_uuid(), now(), now(), jsonb_build_object("
+            "'visitedchannel', '[\"web\"]'::jsonb, 'section', jsonb_build_array(repeat('x', 3000)))"
+            " from generate_series(1, :number)"
+        )
+        with engine_for(self.store).begin() as database:
+            database.execute(statement, {"number": profiles})
 
     def open_to_writing(self) -> None:
         """Make the user that writes what partners send, as where a connection accepts anything."""

@@ -15,6 +15,7 @@ import tests.airflow.conftest  # noqa: F401  (gives Airflow a home before anythi
 from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from tests.pages.browsing import browsing
+from tests.pages.past import checked, full_past
 from tests.pages.serving import Serving, serving
 
 
@@ -29,6 +30,13 @@ def server(airflow_database: str, tmp_path_factory: pytest.TempPathFactory) -> I
     """Airflow's API server, whose users are `viewer`, `user`, `op` and `admin`."""
     with serving(airflow_database, tmp_path_factory.mktemp("airflow")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def knowing(server: Serving) -> Serving:
+    """The same, when it has read the sample's DAGs."""
+    server.learn()
+    return server
 
 
 @pytest.fixture
@@ -51,6 +59,14 @@ def stores(
     for tenant, url in urls.items():
         monkeypatch.setenv(f"EXCHANGE_SECRET_{tenant.upper().replace('-', '_')}_STORE", url)
     return urls
+
+
+@pytest.fixture
+def past(stores: dict[str, str]) -> dict[str, str]:
+    """The same stores, when a lot has happened."""
+    full_past(stores["harbor-goods"])
+    checked(stores["taylor-times"])
+    return stores
 
 
 @pytest.fixture(scope="module")

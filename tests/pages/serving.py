@@ -136,3 +136,10 @@ def serving(database_url: str, home: Path) -> Iterator[Serving]:
         _forget_the_past()
         yield Serving(airflow_app())
     start_afresh()
+
+
+def shown(server: Serving, name: str = "taylor-times", role: str = "viewer") -> str:
+    """The page of a connection."""
+    answer = server.browser(role).get(f"/connections/{name}")
+    assert answer.status_code == 200
+    return answer.text

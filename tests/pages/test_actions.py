@@ -8,13 +8,6 @@ from sqlalchemy import select
 from tests.pages.serving import Serving
 
 
-@pytest.fixture(scope="module")
-def knowing(server: Serving) -> Serving:
-    """The same, when it has read the sample's DAGs."""
-    server.learn()
-    return server
-
-
 @pytest.mark.usefixtures("folder")
 def test_a_run_belongs_to_who_asked_for_it(knowing: Serving) -> None:
     from airflow.models.dagrun import DagRun

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, text
 
 from profile_exchange.domain.checks import Found, FoundProperty, FoundSegment
 from profile_exchange.orchestration.pages import configured, connection
@@ -20,42 +19,19 @@ from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import (
     adopted_property,
     profile_property,
-    quarantine,
-    replay,
     sign_in,
 )
 from profile_exchange.tenants.postgres.credentials import issue, list_credentials, revoke
 from profile_exchange.tenants.postgres.exposure_checks import exposure_checks
 from profile_exchange.tenants.postgres.last_checks import note_let_in
-from profile_exchange.tenants.postgres.quarantined import asked
-from tests.pages.past import FOUND, PROFILE, checked, full_past, held, past_run, pending, remember
-from tests.pages.serving import Serving
+from tests.pages.past import FOUND, past_run, pending, remember
+from tests.pages.serving import Serving, shown
 from tests.tenants.over_http import Tenant
 from tests.tenants.scripted_partner import KEY, SECRET
 
 NOW = datetime.now(UTC)
 RULE = "expect_column_values_to_be_between"
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def knowing(server: Serving) -> Serving:
-    """The same, when it has read the sample's DAGs."""
-    server.learn()
-    return server
-
-
-@pytest.fixture
-def past(stores: dict[str, str]) -> dict[str, str]:
-    full_past(stores["harbor-goods"])
-    checked(stores["taylor-times"])
-    return stores
-
-
-def shown(server: Serving, name: str = "taylor-times", role: str = "viewer") -> str:
-    answer = server.browser(role).get(f"/connections/{name}")
-    assert answer.status_code == 200
-    return answer.text
 
 
 def test_runs_are_shown_with_their_counts_and_how_they_ended(
@@ -113,63 +89,11 @@ def test_the_expose_goal_is_shown_with_what_may_leave(
     assert "Subscriber number" in page
 
 
-def test_the_quarantine_says_who_and_why_and_no_value(
-    knowing: Serving, past: dict[str, str]
-) -> None:
-    page = shown(knowing)
-    assert str(PROFILE) in page
-    assert "expect_column_values_to_be_between" in page
-    assert "taken again next" in page
-
-
 @pytest.mark.usefixtures("past")
 @pytest.mark.parametrize("role", ["viewer", "user", "op", "admin"])
 def test_nobody_is_offered_what_they_may_not_do(knowing: Serving, role: str) -> None:
     offered = shown(knowing, role=role).count('method="post"')
     assert offered == (0 if role == "viewer" else 7)
-
-
-def test_taking_profiles_again_is_asked_of_the_next_run(
-    knowing: Serving, past: dict[str, str]
-) -> None:
-    from airflow.models.log import Log
-    from airflow.utils.session import create_session
-
-    url = past["harbor-goods"]
-    browser = knowing.browser("user")
-    assert browser.post("/connections/taylor-times/replay", data={"reason": "?"}).status_code == 400
-    answer = browser.post("/connections/taylor-times/replay", data={"reason": "expectation"})
-    assert answer.status_code == 303
-    assert asked(url, "taylor-times") == 3
-    with create_session() as session:
-        said = session.scalars(select(Log).where(Log.event == "profile_exchange_replay"))
-        assert {(entry.owner, entry.dag_id) for entry in said} == {("user", "taylor-times")}
-
-
-@pytest.mark.parametrize(
-    ("chosen", "expected"),
-    [
-        ({"profile": [str(PROFILE)]}, [0, 1]),
-        ({"reason": "expectation", "property": "articles_read", "rule": RULE}, [0, 1, 2]),
-        ({"reason": "expectation", "property": "articles_read", "rule": "another"}, [1]),
-        ({"everything": "true"}, [0, 1, 2]),
-    ],
-)
-def test_those_that_were_chosen_are_taken_again(
-    knowing: Serving, past: dict[str, str], chosen: dict[str, object], expected: list[int]
-) -> None:
-    answer = knowing.browser("user").post("/connections/taylor-times/replay", data=chosen)
-    assert answer.status_code == 303
-    with engine_for(past["harbor-goods"]).connect() as database:
-        found = database.execute(select(replay.c.profile_id).order_by(replay.c.profile_id))
-        assert [each.int - PROFILE.int for each in found.scalars()] == expected
-
-
-def test_without_a_choice_nobody_is_taken_again(knowing: Serving, past: dict[str, str]) -> None:
-    answer = knowing.browser("user").post("/connections/taylor-times/replay", data={})
-    assert answer.status_code == 400
-    assert "Tick the profiles" in answer.text
-    assert asked(past["harbor-goods"], "taylor-times") == 1
 
 
 def test_a_check_that_is_refused_says_why_on_the_page(
@@ -432,24 +356,6 @@ def test_every_run_there_was_can_be_gone_back_to(knowing: Serving, stores: dict[
     assert page.count('<li class="run">') == 5
     assert "Earlier runs" not in page
     assert "2026-05-05 12:00 UTC" in page
-
-
-def test_every_profile_in_quarantine_can_be_gone_to_and_looked_up(
-    knowing: Serving, stores: dict[str, str]
-) -> None:
-    (seq,) = remember(stores["harbor-goods"], [past_run(0)])
-    with engine_for(stores["harbor-goods"]).begin() as database:
-        database.execute(insert(quarantine), [held(seq, number) for number in range(23)])
-    last = str(UUID(int=PROFILE.int + 22))
-    page = shown(knowing)
-    assert last not in page
-    assert "?after=20#quarantine" in page
-    assert last in shown(knowing, "taylor-times?after=20")
-    page = shown(knowing, f"taylor-times?profile={last}")
-    assert page.count(f'<th scope="row"><code>{last}</code></th>') == 1
-    assert str(PROFILE) not in page
-    nobody = UUID(int=0)
-    assert "not in quarantine" in shown(knowing, f"taylor-times?profile={nobody}")
 
 
 @pytest.mark.usefixtures("stores")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +27,28 @@ settings.register_profile(
 )
 settings.register_profile("exchange", settings.get_profile("thorough"), max_examples=30)
 settings.load_profile("exchange")
+
+_OWN_FOLDER = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session a folder of its own, where nobody else's can lock its servers out.
+
+    Pytest's is below one that each new session closes to all but its user; PostgreSQL runs as
+    another when this is root, and stops once it cannot enter its data.
+    """
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        config.option.basetemp = tempfile.mkdtemp(prefix="profile-exchange-tests-")
+        config.stash[_OWN_FOLDER] = config.option.basetemp
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What a session leaves behind is of use only where something failed."""
+    own = session.config.stash.get(_OWN_FOLDER, None)
+    if own and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

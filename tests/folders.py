@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-#: ``pytest-of-<user>``, the session, and one for each worker of several.
-_MADE_BY_PYTEST = 3
+#: The session's, and one for each worker of several.
+_MADE_BY_PYTEST = 2
 _REACHABLE = 0o055
 
 

@@ -13,7 +13,7 @@ from profile_exchange.domain.errors import LimitExceeded
 from profile_exchange.pipeline.waiting import MAX_SPANS, spans
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import waiting_identifier, waiting_profile, watermark
-from tests.pipeline.exchange import Exchange, furnish
+from tests.pipeline.exchange import Exchange, furnish, replace_ours
 
 GOAL = {
     "links": [{"theirs": "email", "ours": "email"}],
@@ -92,3 +92,18 @@ def test_a_complete_pull_forgets_what_is_gone_over_there(store_url: str) -> None
     with engine_for(store_url).connect() as database:
         assert len(database.execute(select(waiting_profile)).all()) == 1
         assert len(database.execute(select(waiting_identifier)).all()) == 1
+
+
+@pytest.mark.parametrize("odd", ["999999999999999", "-999999999999999", "253402300800000"])
+def test_a_profile_modified_at_no_time_there_is_stops_no_later_run(
+    store_url: str, odd: str
+) -> None:
+    furnish(store_url, {"email": "EMAIL!"}, [])
+    theirs = [
+        {"id": 1, "email": "ann@example.com", "sports": "Rowing", "modified": odd},
+        {"id": 2, "email": "bob@example.com", "sports": "Golf"},
+    ]
+    exchange = Exchange(store_url, GOAL, theirs, THEIRS)
+    assert exchange.counts().unmatched == 2
+    replace_ours(store_url, [{"id": "a", "email": "ann@example.com"}])
+    assert exchange.counts().modified == 1

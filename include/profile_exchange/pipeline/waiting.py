@@ -38,6 +38,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.connection import IdentifierPair, Link
 from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.transforms import END_OF_MOMENTS, FIRST_MOMENT
 from profile_exchange.pipeline.creating import compared_as
 from profile_exchange.pipeline.filter_by_consent import allowed, objectives_of
 from profile_exchange.pipeline.matching import visited
@@ -71,9 +72,9 @@ _REASONS = (
 class LetIn:
     """Profiles to be asked for again, by when they were modified.
 
-    ``needs_all`` is that this would not do: one has no such time, or is one of ours that another
-    profile of theirs may have been written to, and which of the two was modified last only a
-    complete pull can tell.
+    ``needs_all`` is that this would not do: one has no time that can be asked about, or is one of
+    ours that another profile of theirs may have been written to, and which of the two was modified
+    last only a complete pull can tell.
     """
 
     spans: tuple[Span, ...] = ()
@@ -97,7 +98,7 @@ def let_in(database: Database, run: Run) -> LetIn:
         .order_by(waiting_profile.c.modified)
     )
     rows = database.execute(query).all()
-    needs_all = any(row.written or row.modified is None for row in rows)
+    needs_all = any(row.written or not _is_time(row.modified) for row in rows)
     return LetIn(() if needs_all else spans([row.modified for row in rows]), needs_all)
 
 
@@ -113,6 +114,11 @@ def spans(moments: Sequence[int], at_most: int = MAX_SPANS) -> tuple[Span, ...]:
         Span(_time(moments[start]), _time(moments[end - 1]))
         for start, end in zip(starts, ends, strict=False)
     )
+
+
+def _is_time(milliseconds: int | None) -> bool:
+    """Whether a moment is known, and one that can be asked about; theirs may be any number."""
+    return milliseconds is not None and FIRST_MOMENT <= milliseconds * 1000 < END_OF_MOMENTS
 
 
 def _time(milliseconds: int) -> datetime:

@@ -131,11 +131,8 @@ def _came(run: Run, ids: IdRange) -> CTE:
             case((number > 1, values)).label(f"values_{place}"),
         ]
     if run.goal.unmatched is Unmatched.CREATE:
-        columns += [
-            identified(run).label("identified"),
-            is_crowded(run).label("crowded"),
-            new_id(run).label("new_id"),
-        ]
+        columns += [identified(run).label("identified"), new_id(run).label("new_id")]
+    columns.append(is_crowded(run).label("crowded"))
     query = select(staged.c.profile_id, staged.c.segment, staged.c.modified, *columns)
     return query.where(*_to_be_matched(run, ids)).cte("came")
 
@@ -182,8 +179,7 @@ def _same_row(rows: FromClause, others: FromClause) -> ColumnElement[bool]:
 def _alternative(run: Run, came: CTE, number: int, link: Link) -> Subquery:
     """For each received row that agrees with any of ours on every pair: how many, and one of
     them."""
-    pairs = [_pair(run, came, pair) for pair in link]
-    agreed = (intersect(*pairs) if len(pairs) > 1 else pairs[0]).subquery()
+    agreed = _agreed(run, came, list(dict.fromkeys(link))).subquery()
     return (
         select(
             agreed.c.profile_id,
@@ -196,31 +192,80 @@ def _alternative(run: Run, came: CTE, number: int, link: Link) -> Subquery:
     )
 
 
-def _pair(run: Run, came: CTE, pair: IdentifierPair) -> Select[Any]:
-    """``(profile_id, segment, target_id)`` of all that agree on one identifier.
+def _agreed(run: Run, came: CTE, pairs: list[IdentifierPair]) -> Select[Any]:
+    """``(profile_id, segment, target_id)`` of all that agree on every pair.
+
+    Values are compared together: of several that have to agree, one alone may be the same for
+    thousands of profiles, on both sides. Only profiles that have too many combinations of values
+    are compared pair by pair.
+    """
+    if len(pairs) == 1:
+        return _agreed_on(run, pairs, _compared(run, came, pairs[0]))
+    crowded = [
+        _agreed_on(run, [pair], _compared(run, came, pair, came.c.crowded)) for pair in pairs
+    ]
+    others = _agreed_on(run, pairs, _combined(run, came, pairs))
+    return select(union_all(others, intersect(*crowded)).subquery("agreed_on_all"))
+
+
+def _agreed_on(run: Run, pairs: list[IdentifierPair], theirs: Subquery) -> Select[Any]:
+    ours = _ours(run, pairs)
+    agree = (theirs.c[f"value_{place}"] == ours.c[f"value_{place}"] for place in range(len(pairs)))
+    columns = (theirs.c.profile_id, theirs.c.segment, ours.c.profile_id.label("target_id"))
+    return select(*columns).join_from(theirs, ours, and_(*agree))
+
+
+def _combined(run: Run, came: CTE, pairs: list[IdentifierPair]) -> Subquery:
+    """The values that received rows have for several pairs, a row for each combination."""
+    each = [_compared(run, came, pair, ~came.c.crowded) for pair in pairs]
+    rows: FromClause = each[0]
+    for other in each[1:]:
+        rows = rows.join(other, _same_row(other, each[0]))
+    values = [one.c.value_0.label(f"value_{place}") for place, one in enumerate(each)]
+    query = select(each[0].c.profile_id, each[0].c.segment, *values).select_from(rows)
+    return _put_together(query)
+
+
+def _ours(run: Run, pairs: list[IdentifierPair]) -> Subquery:
+    """The same of our profiles.
 
     What identifies nobody is not stored as ours (`store.identifiers`), and so agrees with none.
     """
-    theirs = _compared(run, came, pair)
-    ours = profile_identifier.alias()
-    value: ColumnElement[Any] = ours.c.value
-    if compared_as(run, pair) is not run.plan.identifier_types[pair.ours]:
-        value = normalised(value, FilterType.EMAIL)
-    agrees = and_(ours.c.property_id == pair.ours, value == theirs.c.value)
-    columns = (theirs.c.profile_id, theirs.c.segment, ours.c.profile_id.label("target_id"))
-    return select(*columns).join_from(theirs, ours, agrees)
+    each = [profile_identifier.alias() for _ in pairs]
+    rows: FromClause = each[0]
+    for other in each[1:]:
+        rows = rows.join(other, other.c.profile_id == each[0].c.profile_id)
+    values = [
+        _as_compared(run, pair, one.c.value).label(f"value_{place}")
+        for place, (pair, one) in enumerate(zip(pairs, each, strict=True))
+    ]
+    kinds = [one.c.property_id == pair.ours for pair, one in zip(pairs, each, strict=True)]
+    query = select(each[0].c.profile_id, *values).select_from(rows).where(*kinds)
+    return _put_together(query) if len(pairs) > 1 else query.subquery()
 
 
-def _compared(run: Run, came: CTE, pair: IdentifierPair) -> Subquery:
-    """The values of one of their identifiers as they are compared, a row for each."""
+def _put_together(query: Select[Any]) -> Subquery:
+    """A subquery of its own: the planner would compare some of the pairs alone."""
+    return query.offset(0).subquery()
+
+
+def _as_compared(run: Run, pair: IdentifierPair, value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A stored value of ours as a pair compares it."""
+    if compared_as(run, pair) is run.plan.identifier_types[pair.ours]:
+        return value
+    return normalised(value, FilterType.EMAIL)
+
+
+def _compared(run: Run, came: CTE, pair: IdentifierPair, *chosen: ColumnElement[bool]) -> Subquery:
+    """The values of one of their identifiers as they are compared, ``value_0``, a row for each."""
     place = _pairs(run).index(pair)
     row = (came.c.profile_id, came.c.segment)
     value, values = came.c[f"value_{place}"], came.c[f"values_{place}"]
     each = values_of(values)
     several = normalised(each.c.value, compared_as(run, pair))
     return union_all(
-        select(*row, value.label("value")).where(value.isnot(None)),
-        select(*row, several).join_from(came, each, true()).where(values.isnot(None)),
+        select(*row, value.label("value_0")).where(value.isnot(None), *chosen),
+        select(*row, several).join_from(came, each, true()).where(values.isnot(None), *chosen),
     ).subquery()
 
 

@@ -86,9 +86,11 @@ class Sources:
         if any(isinstance(transform, DateFormat) for transform in mapping.transforms):
             # A date that there is not, such as 30 February, whatever a later transform makes of it.
             return True
-        if mapping.source is None or are_all_known(mapping.transforms):
+        if mapping.text is not None or are_all_known(mapping.transforms):
             return False
-        source = self._run.plan.sources[mapping.source].filter_type
+        source = FilterType.SELECT
+        if mapping.source is not None:
+            source = self._run.plan.sources[mapping.source].filter_type
         return not can_take(self._target(mapping), result_type(mapping.transforms, source))
 
     def misfit(self, mapping: PropertyMapping) -> ColumnElement[str]:

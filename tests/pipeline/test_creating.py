@@ -120,6 +120,41 @@ def test_nobody_is_created_twice_when_somebody_else_was_first(store_url: str) ->
     assert exchange.counts().modified == 1
 
 
+MAIL_AS_CARD = {"theirs": "email", "ours": "card"}
+
+
+def test_nobody_is_created_beside_somebody_with_the_same_mail_in_another_case(
+    store_url: str,
+) -> None:
+    """Ours is no mail address by its type, and compared as one because theirs is."""
+    goal = {**GOAL, "links": [MAIL_AS_CARD]}
+    exchange = exchange_of(store_url, [{"id": 1, "email": "Ann@example.com"}])
+    exchange.goal = goal
+    run, admission = exchange.gated()
+    replace_ours(store_url, [{"id": "a", "card": "ann@example.com"}])
+    assert exchange.finish(run, admission).counts.unmatched == 1
+    assert (exchange.counts().unchanged, len(ours(store_url))) == (1, 1)
+
+
+def test_two_connections_create_no_two_whose_mails_differ_in_case(store_url: str) -> None:
+    first = exchange_of(store_url, [{"id": 1, "email": "Ann@example.com"}])
+    second = Exchange(store_url, GOAL, [{"id": 1, "email": "ann@example.com"}], THEIRS)
+    first.goal = {**GOAL, "links": [MAIL_AS_CARD]}
+    second.goal = {**first.goal, "mappings": [{"from": "sports", "to": "Other_Sports"}]}
+    second.connection_id = "other"
+    gated = [(each, each.gated()) for each in (first, second)]
+    assert [each.finish(*run).counts.created for each, run in gated] == [1, 0]
+    assert len(ours(store_url)) == 1
+
+
+def test_a_pair_that_agrees_on_nothing_new_makes_no_second_of_somebody(store_url: str) -> None:
+    both = [MAIL_AS_CARD, {"theirs": "number", "ours": "card"}]
+    exchange = exchange_of(store_url, [{"id": 1, "email": "ann@example.com", "number": "9"}])
+    exchange.goal = {**GOAL, "links": [both]}
+    replace_ours(store_url, [{"id": "a", "card": "Ann@example.com"}])
+    assert (exchange.counts().unmatched, len(ours(store_url))) == (1, 1)
+
+
 def test_an_objective_that_comes_to_need_consent_keeps_the_next_package_from_creating(
     store_url: str,
 ) -> None:

@@ -18,14 +18,18 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import FromClause, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from profile_exchange.domain.properties import FilterType
 from profile_exchange.store import tables
-from profile_exchange.store.identifiers import identifiers_of
+from profile_exchange.store.identifiers import identifiers_of, normalised
 
 
 def claim(database: Database, seq: int, profiles: FromClause, now: datetime) -> None:
     """Claim the identifiers of profiles about to be created (columns ``id``, ``properties``)."""
     each = identifiers_of(profiles).subquery("each")
-    key = func.hashtextextended(func.concat(each.c.property_id, ":", each.c.value), 0)
+    # Some connections tell values apart by case and some do not: here nobody does, so that they
+    # meet. To be refused costs another try, and no more.
+    value = normalised(each.c.value, FilterType.EMAIL)
+    key = func.hashtextextended(func.concat(each.c.property_id, ":", value), 0)
     # In one order for everybody: nobody waits for somebody who waits for them.
     keys = select(key.label("key")).distinct().order_by("key").subquery("keys")
     rows = select(keys.c.key, literal(seq), literal(now)).order_by(keys.c.key)

@@ -11,7 +11,7 @@ Of a person with an identifier that is another's nobody is made (`uncreated`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -99,19 +99,32 @@ def _together(staged: FromClause, properties: Sequence[str]) -> ColumnElement[An
     return select(func.jsonb_agg(each.c.value.distinct())).correlate(staged).scalar_subquery()
 
 
-def taken(profiles: FromClause) -> Select[Any]:
+def taken(profiles: FromClause, alike: Collection[str] = ()) -> Select[Any]:
     """Of profiles about to be created (columns ``id`` and ``properties``): the ids of those with
     a unique identifier that already is that of another profile of ours.
 
     To create them would make that one ambiguous, for every connection that matches on it.
+    ``alike`` are identifiers whose values are the same whatever their case (`compared_as`).
     """
     new = identifiers_of(profiles).subquery("new")
-    same = and_(
-        profile_identifier.c.property_id == new.c.property_id,
-        profile_identifier.c.value == new.c.value,
-        profile_identifier.c.profile_id != new.c.profile_id,
-    )
-    return select(new.c.profile_id).join_from(new, profile_identifier, same).distinct()
+    ours = profile_identifier
+    another = and_(ours.c.property_id == new.c.property_id, ours.c.profile_id != new.c.profile_id)
+    met = [
+        select(new.c.profile_id).join_from(new, ours, and_(another, ours.c.value == new.c.value))
+    ]
+    if alike:
+        value, other = (normalised(each.c.value, FilterType.EMAIL) for each in (new, ours))
+        same = and_(another, ours.c.property_id.in_(sorted(alike)), value == other)
+        met.append(select(new.c.profile_id).join_from(new, ours, same))
+    found = union_all(*met).subquery("found")
+    return select(found.c.profile_id).distinct()
+
+
+def _alike(run: Run) -> set[str]:
+    """Identifiers of ours that a pair compares whatever their case, though stored as they are."""
+    pairs = [pair for link in run.goal.links for pair in link]
+    types = run.plan.identifier_types
+    return {pair.ours for pair in pairs if compared_as(run, pair) is not types[pair.ours]}
 
 
 def about_to_be(run: Run, mapped: FromClause) -> Subquery:
@@ -131,7 +144,7 @@ def about_to_be(run: Run, mapped: FromClause) -> Subquery:
 def taken_since(run: Run, mapped: FromClause) -> Select[Any]:
     """Of mapped profiles: those about to be created with an identifier that is taken by now."""
     query = select(mapped.c.profile_id).where(mapped.c.is_new)
-    return query.where(mapped.c.target_id.in_(taken(about_to_be(run, mapped))))
+    return query.where(mapped.c.target_id.in_(taken(about_to_be(run, mapped), _alike(run))))
 
 
 def find_persons(database: Database, run: Run) -> None:
@@ -143,7 +156,7 @@ def find_persons(database: Database, run: Run) -> None:
     several_pairs = any(len(link) > 1 for link in run.goal.links)
     if several_pairs:
         # An alternative of one pair that finds nobody has just told that its values are free.
-        ours = taken(about_to_be(run, proposed))
+        ours = taken(about_to_be(run, proposed), _alike(run))
         database.execute(leave(proposed, proposed.c.target_id.in_(ours)))
     alone = cast(proposed.c.profile_id, Text)
     if not rows_written(database, update(proposed).where(proposed.c.is_new).values(person=alone)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -101,3 +102,17 @@ def test_three_runs_of_every_strategy_come_to_what_one_does(store_url: str) -> N
         assert (again.counts.modified, again.counts.unchanged) == (0, 7)
         assert not any(each.written for each in again.properties)
         assert ours(store_url) == once
+
+
+def test_a_long_list_is_added_to_in_no_time(store_url: str) -> None:
+    """Each value is looked for once, and not beside each of the others."""
+    furnish(store_url, {"email": "EMAIL!"}, [{"id": "a", "email": "a@example.com"}])
+    mappings = [{"from": "sports", "to": "Sport", "strategy": "ADD"}]
+    many = [str(each) for each in range(20_000)]
+    theirs = [{"id": 1, "email": "a@example.com", "sports": [*many, *many[:100]]}]
+    exchange = Exchange(store_url, {**LINKED, "mappings": mappings}, theirs, TYPES)
+    run, admission = exchange.gated()
+    start = time.perf_counter()
+    assert exchange.finish(run, admission).counts.modified == 1
+    assert time.perf_counter() - start < 10
+    assert ours(store_url)[profile_id("a")]["Sport"] == many

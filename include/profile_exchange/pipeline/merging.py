@@ -144,11 +144,15 @@ def _added(before: Json, additions: Json, target: str) -> Json:
         func.coalesce(value_at(before, target), _NO_VALUES),
         value_at(additions, target),
     )
-    each, again = numbered_values_of(incoming), numbered_values_of(incoming)
-    first = select(func.min(again.c.place)).where(again.c.value == each.c.value).scalar_subquery()
+    each = numbered_values_of(incoming)
+    first = (
+        select(each.c.value, func.min(each.c.place).label("place"))
+        .group_by(each.c.value)
+        .subquery("first")
+    )
     new = (
-        select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
-        .where(not_(_contains(present, each.c.value)), each.c.place == first)
+        select(func.jsonb_agg(_ordered(first.c.value, first.c.place)))
+        .where(not_(_contains(present, first.c.value)))
         .scalar_subquery()
     )
     return case(

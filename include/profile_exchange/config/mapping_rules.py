@@ -13,12 +13,18 @@ from profile_exchange.domain.properties import KEPT_PROPERTIES
 #: first that has a value fills an empty property.
 TOGETHER = frozenset({Strategy.SET_IF_EMPTY, Strategy.ADD, Strategy.SUM, Strategy.REMOVE})
 
+#: Two columns of a result are about each; PostgreSQL has 1,664 of them at most.
+MOST_TARGETS = 800
+
 
 def within_mappings(
     mappings: Sequence[PropertyMapping], links: Sequence[Link]
 ) -> Iterator[Finding]:
     """What is wrong with mappings, with its place below ``import``."""
     linked = {pair.ours for pair in chain.from_iterable(links)}
+    if len({mapping.target for mapping in mappings}) > MOST_TARGETS:
+        message = f"at most {MOST_TARGETS} properties can be written; make another connection."
+        yield ("mappings",), message
     for position, mapping in enumerate(mappings):
         place = ("mappings", position)
         earlier = [other for other in mappings[:position] if other.target == mapping.target]

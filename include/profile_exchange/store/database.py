@@ -110,7 +110,8 @@ def _told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
             f"The profile store at {address(url)} broke a statement off because it took too long: "
             "try again when less is going on there."
         )
-    if isinstance(original, psycopg.OperationalError):
+    is_too_much = isinstance(original, psycopg.errors.ProgramLimitExceeded)
+    if isinstance(original, psycopg.OperationalError) and not is_too_much:
         return StoreUnavailable(
             f"The profile store at {address(url)} does not answer ({_kind(error)}): "
             "start it, or correct the URL in the tenant's secret."

@@ -108,7 +108,7 @@ TARGETS: Mapping[str, tuple[Given, list[str]]] = {
     "Since": ({"from": "since"}, ["DATETIME", "SELECT", "RANGE"]),
     "MoreSports": ({"from": "sports"}, ["SELECT"]),
     "MoreVisits": ({"from": "visits"}, ["RANGE"]),
-    "Segments": ({"segments": True}, ["SELECT"]),
+    "Segments": ({"segments": True}, ["SELECT", "RANGE"]),
     "Label": ({"text": "reader"}, ["SELECT", "RANGE"]),
 }
 #: What else may be mapped to a target, if the strategy lets several mappings meet there.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from ipaddress import ip_network
 
+import pytest
+
 from profile_exchange.domain.connection import (
     Approval,
     ApprovalRule,
@@ -162,3 +164,13 @@ def test_an_approval_can_be_one_word_and_a_limit_can_be_off(folders: Folders) ->
     assert goal is not None
     assert goal.approval == Approval(ApprovalRule.REQUIRED, timedelta(days=1))
     assert goal.limits.max_modified_share is None
+
+
+@pytest.mark.parametrize(("targets", "told"), [(798, False), (799, True)])
+def test_no_more_properties_are_written_than_can_be_counted(
+    folders: Folders, targets: int, told: bool
+) -> None:
+    more = "".join(f"    - {{from: section, to: Target_{each}}}\n" for each in range(targets))
+    folders.connection(IMPORTING + more)
+    problems = folders.problems()
+    assert [("at most 800 properties" in problem) for problem in problems] == [True] * told

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
 from profile_exchange.config.settings import PROJECT_ROOT
+from profile_exchange.domain.errors import StoreUnavailable
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import quarantine, replay, run
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+A_MOMENT_LATER = NOON.replace(microsecond=123_456)
 LATER = datetime(2026, 1, 3, 12, tzinfo=UTC)
 
 
@@ -57,7 +61,7 @@ def store(store_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
             rejected(1, 1, outcome="repaired"),
             rejected(2, 1, outcome="rejected_again"),
             rejected(2, 2),
-            rejected(3, 2),
+            rejected(3, 2, quarantined_at=A_MOMENT_LATER),
             rejected(4, 2, "value_type"),
             rejected(5, 3),
         ]
@@ -133,7 +137,8 @@ def test_what_is_exported_is_what_is_listed(
     assert list(frame.columns) == list(wanted[0])
     for name in ("profile_id", "run_id", "property_id", "reason", "rule", "replay"):
         assert list(frame[name]) == [each[name] for each in wanted]
-    assert set(pd.to_datetime(frame["quarantined_at"], utc=True)) == {pd.Timestamp(NOON)}
+    moments = pd.to_datetime(frame["quarantined_at"], utc=True, format="ISO8601")
+    assert [moment.isoformat() for moment in moments] == [e["quarantined_at"] for e in wanted]
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
@@ -149,6 +154,24 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, name: str) -> Non
     done = exchange("quarantine", "export", "taylor-times", str(tmp_path / name))
     assert done.exit_code == 2
     assert "one of csv, jsonl, parquet" in done.stderr or "no such file" in done.stderr
+
+
+def test_an_export_that_breaks_off_leaves_nothing_behind_and_complains_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking_off(*_: object) -> Iterator[list[Any]]:
+        yield []
+        raise StoreUnavailable("The store is away: try again later.")
+
+    ignored: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", ignored.append)
+    monkeypatch.setattr("profile_exchange.tenants.postgres.quarantined.in_blocks", breaking_off)
+    done = exchange("quarantine", "export", "taylor-times", str(tmp_path / "quarantine.parquet"))
+    assert (done.exit_code, done.stderr) == (4, "exchange: The store is away: try again later.\n")
+    del done  # its traceback holds the writer
+    gc.collect()
+    assert ignored == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def asked(store: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -53,17 +54,25 @@ def write(blocks: Iterable[Block], file: Path, form: str | None) -> int:
 
 def _write_all(blocks: Iterable[Block], writer: Writer) -> int:
     number = 0
-    writer.write(_frame(()))
-    for block in blocks:
-        writer.write(_frame(block))
-        number += len(block)
-    writer.close()
+    try:
+        writer.write(_frame(()))
+        for block in blocks:
+            writer.write(_frame(block))
+            number += len(block)
+        writer.close()
+    except BaseException:
+        # The file is thrown away, but a Parquet writer left open complains when it is collected.
+        with contextlib.suppress(Exception):
+            writer.close()
+        raise
     return number
 
 
 def _frame(block: Block) -> pd.DataFrame:
     frame = pd.DataFrame(list(block), columns=list(COLUMNS))
-    frame["quarantined_at"] = pd.to_datetime(frame["quarantined_at"], utc=True, format="ISO8601")
+    moments = pd.to_datetime(frame["quarantined_at"], utc=True, format="ISO8601")
+    # Else pandas takes the unit that the values need, and no block fits the empty first one.
+    frame["quarantined_at"] = moments.dt.as_unit("us")
     texts = {name: "string" for name in COLUMNS if name not in ("quarantined_at", "replay")}
     return frame.astype({**texts, "replay": "bool"})
 
@@ -96,7 +105,7 @@ class _JsonLines:
 
     def write(self, frame: pd.DataFrame) -> None:
         if not frame.empty:
-            text = frame.to_json(orient="records", lines=True, date_format="iso")
+            text = frame.to_json(orient="records", lines=True, date_format="iso", date_unit="us")
             self._file.write(str(text).encode())
 
     def close(self) -> None:

@@ -211,6 +211,14 @@ def test_an_airflow_that_is_not_there_is_told_by_its_address(
     assert "http://127.0.0.1:9 does not answer" in done.stderr
 
 
+def test_a_partner_that_never_answers_is_told_by_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profile_exchange.cli.running_airflow.environment", lambda _: {})
+    monkeypatch.setattr("profile_exchange.cli.check.SECONDS", 0.01)  # before Python has started
+    done = exchange("check", "taylor-times")
+    told = "exchange: taylor-times.localhost did not answer within 0.01 s: try again later.\n"
+    assert (done.exit_code, done.stderr) == (4, told)
+
+
 def test_there_is_nothing_to_stop(configuration: Path) -> None:
     done = exchange("down")
     assert (done.exit_code, done.stdout) == (

@@ -11,13 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from profile_exchange.domain.errors import FatalError
+from profile_exchange.domain.errors import FatalError, SourceUnavailable
 
 if TYPE_CHECKING:
     from profile_exchange.config.settings import Settings
+    from profile_exchange.domain.connection import Connection
 
 REFUSED = 3
-SECONDS = 120
+#: How long the other tenant has to answer.
+SECONDS: float = 120
 
 
 def check(
@@ -35,7 +37,7 @@ def check(
     from profile_exchange.config.settings import settings
 
     found = importing(connection)
-    answer = _ask(found.id, settings())
+    answer = _ask(found, settings())
     if as_json:
         typer.echo(json.dumps(answer))
     else:
@@ -43,12 +45,27 @@ def check(
     raise typer.Exit(0 if answer["authenticated"] and not answer["missing"] else REFUSED)
 
 
-def _ask(connection_id: str, told: Settings) -> dict[str, Any]:
+def _ask(connection: Connection, told: Settings) -> dict[str, Any]:
     """The answer of a process of its own: the secret never leaves it."""
+    try:
+        done = _done(connection.id, told)
+    except subprocess.TimeoutExpired:
+        host = connection.partner.host
+        late = f"{host} did not answer within {SECONDS} s: try again later."
+        raise SourceUnavailable(late) from None
+    for line in reversed(done.stdout.splitlines()):
+        if line.startswith("{"):
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+    reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    raise FatalError(f"The check of {connection.id} did not come to an answer: {reason}")
+
+
+def _done(connection_id: str, told: Settings) -> subprocess.CompletedProcess[str]:
     from profile_exchange.cli.running_airflow import environment
 
     module = "profile_exchange.orchestration.check"
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", module, connection_id, "--json"],
         check=False,
         env=environment(told),
@@ -57,12 +74,6 @@ def _ask(connection_id: str, told: Settings) -> dict[str, Any]:
         text=True,
         timeout=SECONDS,
     )
-    for line in reversed(done.stdout.splitlines()):
-        if line.startswith("{"):
-            answer: dict[str, Any] = json.loads(line)
-            return answer
-    reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    raise FatalError(f"The check of {connection_id} did not come to an answer: {reason}")
 
 
 def _tell(title: str, answer: dict[str, Any], console: Console) -> None:

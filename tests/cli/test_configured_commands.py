@@ -21,6 +21,7 @@ from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import exchanged_profile, run
 from profile_exchange.tenants.postgres.describe import describe
 from profile_exchange.tenants.postgres.exposure_checks import check_exposure, note_failed_check
+from tests.cli.terminals import COLUMNS, shown_in_a_pipe, shown_in_a_terminal
 
 COUNTS = FateCounts(received=7, unmatched=4, modified=2, unchanged=1)
 FORECAST = Forecast(
@@ -124,8 +125,37 @@ def test_a_connection_that_is_switched_off_has_no_next_run(configuration: Path) 
 def test_history_shows_the_newest_run_first(store: str) -> None:
     done = exchange("history", "taylor-times")
     assert done.exit_code == 0
-    assert done.stdout.index("The secret is wrong.") < done.stdout.index("succeeded")
+    assert done.stdout.index("failed") < done.stdout.index("succeeded")
+    assert "\n2026-01-02 12:00:00  The secret is wrong.\n" in done.stdout
     assert "Unique profiles received 1, sent 0." in done.stdout
+
+
+@pytest.fixture
+def large_run(store: str) -> None:
+    """One whose counts are as wide as they are at a tenant of millions of profiles."""
+    counts = {**COUNTS.as_dict(), "received": 1_234_567, "unmatched": 1_234_564}
+    told = {"run_id": "r3", "state": "succeeded", "started_at": NOON, "connection": "taylor-times"}
+    with engine_for(store).begin() as database:
+        database.execute(insert(run).values(**told, **counts))
+
+
+@pytest.mark.usefixtures("large_run")
+def test_history_fits_a_terminal_of_eighty_columns_and_cuts_nothing() -> None:
+    lines = shown_in_a_terminal("history", "taylor-times")
+    text = "\n".join(lines)
+    for word in ("received", "created", "unchanged", "unmatched", "1,234,567", "1,234,564"):
+        assert word in text
+    assert "…" not in text
+    assert "2026-01-02 12:00:00  The secret is wrong." in lines
+    assert max(map(len, lines)) <= COLUMNS
+
+
+@pytest.mark.usefixtures("large_run")
+def test_history_in_a_pipe_has_a_run_on_each_line() -> None:
+    lines = shown_in_a_pipe("history", "taylor-times")
+    (row,) = [line for line in lines if "1,234,567" in line]
+    for word in ("2026-01-02 12:00:00", "succeeded", "1,234,564"):
+        assert word in row
 
 
 def test_history_is_there_for_programs(store: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
@@ -20,6 +20,7 @@ from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.errors import StoreUnavailable
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import quarantine, replay, run
+from tests.cli.terminals import COLUMNS, shown_in_a_pipe, shown_in_a_terminal
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 A_MOMENT_LATER = NOON.replace(microsecond=123_456)
@@ -110,6 +111,43 @@ def test_the_list_is_a_table_for_people() -> None:
         assert word in done.stdout
     assert profile(1) not in done.stdout
     assert profile(5) not in done.stdout
+
+
+LONG_RUN = "scheduled__2026-01-02T12:00:00.123456+00:00"
+LONG_RULE = "matches [a-z]+ and is no more than forty characters long"
+
+
+@pytest.fixture
+def long_names(store: str) -> None:
+    """A run and a rule whose names do not fit beside each other in a terminal."""
+    with engine_for(store).begin() as database:
+        database.execute(update(run).where(run.c.run_id == "r2").values(run_id=LONG_RUN))
+        database.execute(update(quarantine).values(rule=LONG_RULE))
+
+
+@pytest.mark.usefixtures("long_names")
+def test_the_list_fits_a_terminal_of_eighty_columns_and_cuts_nothing() -> None:
+    lines = shown_in_a_terminal("quarantine", "list", "taylor-times")
+    text = "\n".join(lines)
+    for word in (
+        profile(2),
+        "sports",
+        "0123456789abcdef",
+        "in quarantine",
+        "[a-z]+",
+        LONG_RUN[:36],
+    ):
+        assert word in text
+    assert "…" not in text
+    assert max(map(len, lines)) <= COLUMNS
+
+
+@pytest.mark.usefixtures("long_names")
+def test_the_list_in_a_pipe_has_an_entry_on_each_line() -> None:
+    lines = shown_in_a_pipe("quarantine", "list", "taylor-times")
+    (row,) = [line for line in lines if profile(2) in line]
+    for word in (LONG_RUN, LONG_RULE, "0123456789abcdef", "in quarantine"):
+        assert word in row
 
 
 def test_a_reason_that_there_is_not_suggests_the_nearest() -> None:

@@ -6,11 +6,14 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from profile_exchange.cli import tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck
     from profile_exchange.tenants.postgres.run_history import PastRun
@@ -42,8 +45,8 @@ def history(
         typer.echo(json.dumps([_as_object(past) for past in runs]))
         return
     exchanged = data_exchange(url, found.id)
-    console = Console(highlight=False)
-    console.print(_table(found.title, runs) if runs else f"{found.title} has not run yet.")
+    console = tables.console()
+    _tell_runs(found.title, runs, console)
     console.print(f"Unique profiles received {exchanged.received:,}, sent {exchanged.sent:,}.")
 
 
@@ -56,7 +59,7 @@ def _tell_checks(title: str, url: str, connection_id: str, limit: int, *, as_jso
     if as_json:
         typer.echo(json.dumps([_check_as_object(check) for check in checks]))
         return
-    console = Console(highlight=False)
+    console = tables.console()
     if not checks:
         console.print(f"{title} has not run yet.", markup=False)
     for check in checks:
@@ -93,16 +96,52 @@ def _as_object(past: PastRun) -> dict[str, Any]:
     }
 
 
-def _table(title: str, runs: Sequence[PastRun]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("Started (UTC)", no_wrap=True)
-    table.add_column("State")
-    for count in _COUNTS:
-        table.add_column(count, justify="right")
-    table.add_column("Failure")
+def _tell_runs(title: str, runs: Sequence[PastRun], console: Console) -> None:
+    if not runs:
+        console.print(f"{title} has not run yet.", markup=False)
+        return
+    tables.tell(console, _wide_table(title, runs), _narrow_table(title, runs))
     for past in runs:
-        numbers = past.counts.as_dict() if past.counts else {}
-        shown = [f"{numbers[count]:,}" if numbers else "" for count in _COUNTS]
-        state = f"{past.state}: would be" if past.preview and numbers else past.state
-        table.add_row(f"{past.started_at:%Y-%m-%d %H:%M:%S}", state, *shown, past.failure)
+        if past.failure:
+            console.print(f"{_started(past)}  {past.failure}", markup=False, soft_wrap=True)
+
+
+def _wide_table(title: str, runs: Sequence[PastRun]) -> Table:
+    table = tables.table(title)
+    tables.add_texts(table, "Started (UTC)")
+    tables.add_texts(table, "State")
+    numerals = _add_counts(table, runs)
+    rows = [(_started(past), _state(past), *numerals[i]) for i, past in enumerate(runs)]
+    tables.add_rows(table, rows)
     return table
+
+
+def _narrow_table(title: str, runs: Sequence[PastRun]) -> Table:
+    """The state stands below the time, so that eighty columns take counts of millions."""
+    table = tables.table(title, compact=True)
+    tables.add_texts(table, "Started (UTC)", least=len("2026-01-02"))
+    numerals = _add_counts(table, runs)
+    rows = [(f"{_started(past)}\n{_state(past)}", *numerals[i]) for i, past in enumerate(runs)]
+    tables.add_rows(table, rows)
+    return table
+
+
+def _add_counts(table: Table, runs: Sequence[PastRun]) -> list[list[str]]:
+    """A column for each count. Returns what each run has in them."""
+    numerals = [_numerals(past) for past in runs]
+    for number, count in enumerate(_COUNTS):
+        tables.add_numerals(table, count, [each[number] for each in numerals])
+    return numerals
+
+
+def _numerals(past: PastRun) -> list[str]:
+    numbers = past.counts.as_dict() if past.counts else {}
+    return [f"{numbers[count]:,}" if numbers else "" for count in _COUNTS]
+
+
+def _started(past: PastRun) -> str:
+    return f"{past.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+def _state(past: PastRun) -> str:
+    return f"{past.state}: would be" if past.preview and past.counts else past.state

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from profile_exchange.cli import tables
 from profile_exchange.cli.configured import importing, store_url_of
 from profile_exchange.cli.remembered import remembered_import
 from profile_exchange.config.messages import nearest
@@ -64,12 +64,12 @@ def list_(
         shown = {"reasons": [asdict(count) for count in counts], "entries": _objects(entries)}
         typer.echo(json.dumps(shown))
         return
-    console = Console(highlight=False)
+    console = tables.console()
     if not entries:
         console.print("Nothing is in quarantine.", markup=False)
         return
-    console.print(_reasons_table(counts))
-    console.print(_entries_table(entries))
+    console.print(_reasons_table(counts), crop=False)
+    tables.tell(console, _wide_table(entries), _narrow_table(entries))
 
 
 @app.command()
@@ -153,25 +153,42 @@ def _objects(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def _reasons_table(counts: Sequence[ReasonCount]) -> Table:
-    table = Table(title="Why", title_justify="left")
-    table.add_column("Reason")
-    table.add_column("Property")
-    table.add_column("Rule")
-    table.add_column("Profiles", justify="right")
-    for count in counts:
-        table.add_row(count.reason, count.property_id, count.rule, f"{count.profiles:,}")
+    table = tables.table("Why")
+    tables.add_texts(table, "Reason", exactly=max(map(len, REASONS)))
+    for heading in ("Property", "Rule"):
+        tables.add_texts(table, heading)
+    profiles = [f"{count.profiles:,}" for count in counts]
+    tables.add_numerals(table, "Profiles", profiles)
+    names = [(count.reason, count.property_id, count.rule) for count in counts]
+    tables.add_rows(table, [(*each, profiles[i]) for i, each in enumerate(names)])
     return table
 
 
-def _entries_table(entries: Sequence[Entry]) -> Table:
-    table = Table(title="Newest", title_justify="left")
-    table.add_column("Profile", no_wrap=True)
-    for heading in ("Run", "Property", "Rule", "Fingerprint", "State"):
-        table.add_column(heading)
+def _wide_table(entries: Sequence[Entry]) -> Table:
+    table = tables.table("Newest")
+    for heading in ("Profile", "Run", "Property", "Rule", "Fingerprint", "State"):
+        tables.add_texts(table, heading)
     for entry in entries:
-        state = entry.outcome or ("taken again next" if entry.replay else "in quarantine")
-        table.add_row(
-            *(entry.profile_id, entry.run_id, entry.property_id, entry.rule),
-            *(entry.fingerprint, state),
-        )
+        what = entry.property_id, entry.rule, entry.fingerprint
+        tables.add_rows(table, [(entry.profile_id, entry.run_id, *what, _state(entry))])
     return table
+
+
+def _narrow_table(entries: Sequence[Entry]) -> Table:
+    """Two lines an entry, so that eighty columns take a profile's id and a fingerprint."""
+    table = tables.table("Newest", compact=True)
+    tables.add_texts(table, "Profile, run", exactly=len(str(UUID(int=0))))
+    tables.add_texts(table, "Property, rule")
+    tables.add_texts(table, "Fingerprint, state", exactly=len("Fingerprint, state"))
+    for entry in entries:
+        pairs = (
+            (entry.profile_id, entry.run_id),
+            (entry.property_id, entry.rule),
+            (entry.fingerprint, _state(entry)),
+        )
+        tables.add_rows(table, [["\n".join(pair) for pair in pairs]])
+    return table
+
+
+def _state(entry: Entry) -> str:
+    return entry.outcome or ("taken again next" if entry.replay else "in quarantine")

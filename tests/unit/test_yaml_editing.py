@@ -119,6 +119,11 @@ def test_what_is_said_in_two_places_at_once_is_left_to_a_person() -> None:
         edited(text, {"a": ["x"], "b": ["x", "y"]}, "file.yaml")
 
 
+def test_a_text_with_a_repeated_key_is_left_to_a_person() -> None:
+    with pytest.raises(ConfigurationError, match=r"file.yaml:2: a: this key stands here twice"):
+        edited("a: 1\na: 2\n", {"a": 3}, "file.yaml")
+
+
 def test_a_difference_says_what_changes() -> None:
     told = difference(FILE, change(FILE, tenant="other"), "taylor-times.yaml")
     assert "-tenant: harbor-goods\n+tenant: other" in told

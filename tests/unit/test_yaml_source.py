@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from profile_exchange.config.yaml_source import MAX_BYTES, dotted, read_yaml, shown
+from profile_exchange.config.yaml_source import MAX_BYTES, dotted, read_text, read_yaml, shown
 from profile_exchange.domain.errors import ConfigurationError, Problem
 
 
@@ -19,11 +19,17 @@ def written(folder: Path, content: str | bytes) -> Path:
     return path
 
 
+def problems_in(folder: Path, content: str | bytes) -> tuple[Problem, ...]:
+    """The problems of a file with this content, whether it can be read with them or not."""
+    try:
+        return read_yaml(written(folder, content), root=folder).mistakes
+    except ConfigurationError as error:
+        return error.problems
+
+
 def problem_in(folder: Path, content: str | bytes) -> Problem:
     """The one problem of a file with this content."""
-    with pytest.raises(ConfigurationError) as raised:
-        read_yaml(written(folder, content), root=folder)
-    (problem,) = raised.value.problems
+    (problem,) = problems_in(folder, content)
     assert problem.file == "file.yaml"
     return problem
 
@@ -133,9 +139,26 @@ def test_a_file_that_is_no_plain_mapping_is_told_with_its_line(
 
 def test_every_repeated_key_is_told_once_with_its_place(tmp_path: Path) -> None:
     content = "a: {b: 1, b: 2}\nc:\n  - d: 1\n    d: 2\na: {b: 3}\n"
+    problems = problems_in(tmp_path, content)
+    assert [(p.line, p.key) for p in problems] == [(1, "a.b"), (4, "c[0].d"), (5, "a")]
+
+
+MISTAKEN = "a: 1\na: 2\n? [b]\n: 3\nc: 4\n"
+
+
+def test_a_file_is_read_without_its_mistaken_keys_and_a_text_is_not(tmp_path: Path) -> None:
+    document = read_yaml(written(tmp_path, MISTAKEN))
+    assert document.data == {"a": 1, "c": 4}
+    assert [problem.line for problem in document.mistakes] == [2, 3]
     with pytest.raises(ConfigurationError) as raised:
-        read_yaml(written(tmp_path, content))
-    assert [(p.line, p.key) for p in raised.value.problems] == [(1, "a.b"), (4, "c[0].d"), (5, "a")]
+        read_text(MISTAKEN, "file.yaml")
+    assert [problem.line for problem in raised.value.problems] == [2, 3]
+
+
+@pytest.mark.parametrize("content", ["b: !x 1\n", 'b: "\\0"\n'])
+def test_what_makes_a_file_unreadable_hides_no_repeated_key(tmp_path: Path, content: str) -> None:
+    problems = problems_in(tmp_path, f"a: 1\na: 2\n{content}")
+    assert [problem.line for problem in problems] == [2, 3]
 
 
 def bomb(of: str) -> str:

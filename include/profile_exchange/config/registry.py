@@ -228,13 +228,14 @@ def _second_file(path: Path, first: Path) -> Problem:
 
 def _between_files(connection: Connection, tenants: _Folder[Tenant]) -> Iterator[Finding]:
     owner = tenants.entries.get(connection.tenant)
-    if owner:
+    if owner is None:
+        if connection.tenant not in tenants.paths:  # a broken file has told its own problems
+            near = nearest(connection.tenant, tenants.paths)
+            yield ("tenant",), f"there is no tenant {connection.tenant!r}.{near}"
+    elif not owner.document.mistakes:  # what it lacks may stand below a key that is left out
         yield from rules.against_tenant(connection, owner.found)
         if owner.found.is_remote:
             yield from against_remote_tenant(connection, owner.found)
-    elif connection.tenant not in tenants.paths:  # a broken file has told its own problems
-        near = nearest(connection.tenant, tenants.paths)
-        yield ("tenant",), f"there is no tenant {connection.tenant!r}.{near}"
 
 
 def _shared(tenants: Iterable[_Entry[Tenant]]) -> Iterator[Problem]:
@@ -253,7 +254,7 @@ def _shared(tenants: Iterable[_Entry[Tenant]]) -> Iterator[Problem]:
 def _id(path: Path, document: YamlDocument) -> str:
     if re.fullmatch(SLUG, path.stem):
         return path.stem
-    raise _no_id(document.file)
+    raise ConfigurationError([*_no_id(document.file).problems, *document.mistakes])
 
 
 def _no_id(file: str) -> ConfigurationError:

@@ -84,7 +84,10 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 
 def parse(model: type[SpecT], document: YamlDocument) -> SpecT:
-    """The model of a document. Raises `ConfigurationError` with every problem in it."""
+    """The model of a document. Raises `ConfigurationError` with every problem in it.
+
+    A document with mistakes, of which the rest is sound, has its model all the same.
+    """
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
@@ -97,7 +100,7 @@ def _problems(model: type[Spec], document: YamlDocument, error: ValidationError)
     if len(wrongs) > MAX_PROBLEMS:
         more = f"there are {len(wrongs) - MAX_PROBLEMS} more problems in this file."
         problems.add(document.problem((), more))
-    return sorted(problems)
+    return sorted({*document.mistakes, *problems})
 
 
 def _problem(model: type[Spec], document: YamlDocument, wrong: Mapping[str, Any]) -> Problem:

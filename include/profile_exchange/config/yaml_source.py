@@ -48,11 +48,15 @@ _FLOAT = re.compile(r"[-+]?([0-9]{1,30}[.][0-9]{0,30}|[.][0-9]{1,30})([eE][-+]?[
 
 @dataclass(frozen=True)
 class YamlDocument:
-    """A parsed YAML mapping, and the line (from 1) of every key and list item in it."""
+    """A parsed YAML mapping, and the line (from 1) of every key and list item in it.
+
+    ``mistakes`` are keys that are not in the data, for they stand there twice or are no text.
+    """
 
     file: str
     data: Mapping[str, Any]
     lines: Mapping[KeyPath, int]
+    mistakes: tuple[Problem, ...] = ()
 
     def line(self, path: KeyPath) -> int:
         """The line of a place; of its nearest known parent if it is not in the file."""
@@ -73,8 +77,9 @@ class YamlDocument:
         return Problem(file=self.file, line=self.line(path), key=dotted(path), message=message)
 
     def problems(self, findings: Iterable[Finding]) -> list[Problem]:
-        """Findings about this file as problems, in the order of its lines."""
-        return sorted({self.problem(self.written(path), message) for path, message in findings})
+        """Findings about this file and its mistakes as problems, in the order of its lines."""
+        found = {self.problem(self.written(path), message) for path, message in findings}
+        return sorted({*self.mistakes, *found})
 
 
 def dotted(path: KeyPath) -> str:
@@ -98,25 +103,34 @@ def shortened(value: object, longest: int = 60) -> str:
 def read_yaml(path: Path, root: Path | None = None) -> YamlDocument:
     """Read one YAML file whose top is a mapping.
 
-    Raises `ConfigurationError` with the file and line when it cannot be read, is no plain
-    YAML, repeats a key, is too large, or is no mapping.
+    Keys that it repeats or that are no text are left out and told as the document's mistakes, so
+    that they hide no mistake in the rest. Raises `ConfigurationError` with the file and line when
+    it cannot be read, is no plain YAML, is too large, or is no mapping.
     """
     name = shown(path, root)
-    return read_text(_text(path, name), name)
+    return _document(_text(path, name), name)
 
 
 def read_text(text: str, name: str) -> YamlDocument:
-    """What a file of this name says if this is in it. Raises as `read_yaml` does."""
+    """What a file of this name says if this is in it. Raises for a document's mistakes, too."""
+    document = _document(text, name)
+    if document.mistakes:
+        raise ConfigurationError(document.mistakes)
+    return document
+
+
+def _document(text: str, name: str) -> YamlDocument:
     node = composed(text, name)
     builder = _Builder(name)
     data = builder.value(node, ()) if node else None
     if builder.problems:
-        raise ConfigurationError(sorted(builder.problems))
+        raise ConfigurationError(sorted({*builder.problems, *builder.mistakes}))
     if data is None:
         raise _problem(name, 1, "the file is empty.")
     if not isinstance(data, dict):
-        raise _problem(name, 1, "the file must be a mapping of keys to values.")
-    return YamlDocument(name, data, builder.lines)
+        mapping = Problem(name, 1, "", "the file must be a mapping of keys to values.")
+        raise ConfigurationError(sorted({mapping, *builder.mistakes}))
+    return YamlDocument(name, data, builder.lines, tuple(sorted(builder.mistakes)))
 
 
 def shown(path: Path, root: Path | None = None) -> str:
@@ -218,11 +232,15 @@ def _hint(context: str, problem: str, line: str) -> str:
 
 @dataclass
 class _Builder:
-    """Turns nodes into plain data, and notes lines and problems on the way."""
+    """Turns nodes into plain data, and notes lines and problems on the way.
+
+    What only costs a key is a mistake; with a problem, what is read is not what was meant.
+    """
 
     file: str
     lines: dict[KeyPath, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    mistakes: list[Problem] = field(default_factory=list)
     values: int = 0
     characters: int = 0
 
@@ -243,12 +261,13 @@ class _Builder:
         seen: set[str] = set()
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _PLAIN_TAGS:
-                self._note(key_node, path, "a key must be text.")
+                self.mistakes.append(self._problem(key_node, path, "a key must be text."))
                 continue
             key = self._text(key_node, path)
             place = (*path, key)
             if key in seen:
-                self._note(key_node, place, "this key stands here twice; keep one.")
+                twice = "this key stands here twice; keep one."
+                self.mistakes.append(self._problem(key_node, place, twice))
                 continue
             seen.add(key)
             self.lines[place] = key_node.start_mark.line + 1
@@ -288,5 +307,7 @@ class _Builder:
             raise _too_deep(node.start_mark, self.file)
 
     def _note(self, node: yaml.Node, path: KeyPath, message: str) -> None:
-        line = node.start_mark.line + 1
-        self.problems.append(Problem(self.file, line, dotted(path), message))
+        self.problems.append(self._problem(node, path, message))
+
+    def _problem(self, node: yaml.Node, path: KeyPath, message: str) -> Problem:
+        return Problem(self.file, node.start_mark.line + 1, dotted(path), message)

@@ -48,7 +48,8 @@ def main() -> int:
 
 def make_environment(*, dev: bool) -> None:
     """Each part is left alone where it is already as it should be."""
-    if not UV.exists():
+    # An interrupted install leaves a part of uv, which is there and does not run.
+    if not succeeds(str(UV), "--version"):
         check_machine()
         with step("Making .venv"):
             make_venv()

@@ -109,14 +109,28 @@ def test_what_cannot_be_compiled_is_passed_over(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_lock_without_uv_is_one_line(tmp_path: Path) -> None:
-    scripts = copy_of_scripts(tmp_path)
-    (tmp_path / "requirements.txt").write_text("rich==14.0.0 \\\n    --hash=sha256:00\n")
-    done = subprocess.run(
+def bootstrap_without_uv(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Make an environment whose lock has no uv, which tells whether uv was looked for there."""
+    scripts = copy_of_scripts(folder)
+    (folder / "requirements.txt").write_text("rich==14.0.0 \\\n    --hash=sha256:00\n")
+    return subprocess.run(
         [sys.executable, str(scripts / "bootstrap.py")], check=False, capture_output=True, text=True
     )
+
+
+def test_a_lock_without_uv_is_one_line(tmp_path: Path) -> None:
+    done = bootstrap_without_uv(tmp_path)
     assert done.returncode == 1
     assert done.stderr == "make: requirements.txt does not pin uv: see `make lock`.\n"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_a_uv_of_which_only_a_part_is_there_is_installed_again(tmp_path: Path, mode: int) -> None:
+    part = tmp_path / ".venv" / "bin" / "uv"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"\x7fELF")
+    part.chmod(mode)
+    assert "requirements.txt does not pin uv" in bootstrap_without_uv(tmp_path).stderr
 
 
 def test_the_lock_pins_uv_and_what_builds_the_project() -> None:

@@ -25,6 +25,7 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 COMPILE = ROOT / "scripts" / "compile_packages.py"
 NEEDED_BYTES = 1_500_000_000
+INTERRUPTED = 130
 
 
 class Refused(Exception):
@@ -43,6 +44,9 @@ def main() -> int:
     except OSError as error:
         print(f"make: {VENV} cannot be written ({error.strerror}).", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("make: interrupted; the next make goes on from here.", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -116,13 +120,21 @@ def pinned(package: str) -> Iterator[Path]:
 
 def uv(*arguments: str) -> None:
     """Run uv on the environment, with its own progress display where there is a terminal."""
-    quiet = () if sys.stderr.isatty() else ("--quiet",)
-    run(str(UV), *arguments[:2], "--python", str(PYTHON), *quiet, *arguments[2:])
+    shown = sys.stderr.isatty()
+    quiet = () if shown else ("--quiet",)
+    command = (str(UV), *arguments[:2], "--python", str(PYTHON), *quiet, *arguments[2:])
+    run(*command, shown=shown)
 
 
-def run(*command: str) -> None:
-    """Run a command that says itself what is wrong."""
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+def run(*command: str, shown: bool = False) -> None:
+    """Run a command that says itself what is wrong; without ``shown``, only once it has ended.
+
+    Ctrl-C reaches the command too, and a Python that is interrupted early says so at length.
+    """
+    errors = None if shown else subprocess.PIPE
+    done = subprocess.run(command, cwd=ROOT, check=False, stderr=errors)
+    if done.returncode:
+        print((done.stderr or b"").decode(errors="replace"), end="", file=sys.stderr)
         raise Refused(f"{Path(command[0]).name} {command[1]} failed; the reason stands above.")
 
 

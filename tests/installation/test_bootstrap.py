@@ -133,6 +133,36 @@ def test_a_uv_of_which_only_a_part_is_there_is_installed_again(tmp_path: Path, m
     assert "requirements.txt does not pin uv" in bootstrap_without_uv(tmp_path).stderr
 
 
+def bootstrap_with(uv: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Make an environment in which a shell script is uv."""
+    scripts = copy_of_scripts(folder)
+    program = folder / ".venv" / "bin" / "uv"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!{SH}\n[ "$1" = --version ] && exit\n{uv}\n')
+    program.chmod(0o755)
+    # A background command of a script starts with Ctrl-C ignored, and so do these tests in one.
+    heeded = "import runpy, signal as s, sys; s.signal(s.SIGINT, s.default_int_handler); "
+    heeded += "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    return subprocess.run(
+        [sys.executable, "-c", heeded, str(scripts / "bootstrap.py")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_an_interrupted_install_is_one_line(tmp_path: Path) -> None:
+    done = bootstrap_with("echo Traceback >&2; kill -INT $PPID; sleep 5", tmp_path)
+    assert done.returncode == 130
+    assert done.stderr == "make: interrupted; the next make goes on from here.\n"
+
+
+def test_an_install_that_fails_says_why(tmp_path: Path) -> None:
+    done = bootstrap_with("echo error: no network >&2; exit 2", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: no network\nmake: uv pip failed; the reason stands above.\n"
+
+
 def test_the_lock_pins_uv_and_what_builds_the_project() -> None:
     lock = (PROJECT_ROOT / "requirements.txt").read_text()
     for package in ("uv", "hatchling"):

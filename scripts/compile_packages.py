@@ -11,10 +11,15 @@ from __future__ import annotations
 import compileall
 import os
 import re
+import signal
+import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
-from multiprocessing import Pool
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import parent_process
+from threading import Thread
 
 #: What is compiled when it is imported, if it is.
 NOT_COMPILED = re.compile(
@@ -45,11 +50,28 @@ NOT_COMPILED = re.compile(
 _AT_A_TIME = 8
 
 
-def main() -> None:
-    """Compile the packages of the environment that this Python belongs to."""
+def main() -> int:
+    """Compile the packages of the environment that this Python belongs to; 0 when all are."""
     found = sorted(sources(sysconfig.get_path("purelib")), key=os.path.getsize, reverse=True)
-    with Pool(initializer=_warn_nobody) as pool:
-        for _ in pool.imap_unordered(compile_one, found, _AT_A_TIME):
+    try:
+        compile_all(found)
+    except BrokenProcessPool:
+        print(
+            "make: a process that compiled packages was killed, perhaps for want of memory: "
+            "Python compiles the rest when it imports them.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def compile_all(found: Iterable[str]) -> None:
+    """Compile on every core. Raises `BrokenProcessPool` where a process is killed.
+
+    `multiprocessing.Pool` starts another in its place, and waits for what the first had for good.
+    """
+    with ProcessPoolExecutor(initializer=_begin) as pool:
+        for _ in pool.map(compile_one, found, chunksize=_AT_A_TIME):
             pass
 
 
@@ -68,10 +90,21 @@ def compile_one(source: str) -> None:
     compileall.compile_file(source, quiet=2)
 
 
-def _warn_nobody() -> None:
-    """What is doubtful in the packages of others is no news for whoever installs them."""
+def _begin() -> None:
+    """Have a new process say nothing, and outlive neither Ctrl-C nor the one that started it.
+
+    What is doubtful in the packages of others is no news for whoever installs them.
+    """
     warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,9 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
+import psutil
 import pytest
 
 from profile_exchange.config.settings import PROJECT_ROOT
@@ -107,6 +109,37 @@ def test_what_cannot_be_compiled_is_passed_over(
     assert Path(importlib.util.cache_from_source(str(good))).exists()
     assert not Path(importlib.util.cache_from_source(str(template))).exists()
     assert capfd.readouterr() == ("", "")
+
+
+def compiling_program(folder: Path, compile_file: str) -> list[str]:
+    """The command that compiles packages with another way to compile a file."""
+    shutil.copy(PROJECT_ROOT / "scripts" / "compile_packages.py", folder)
+    head = "import os, pathlib, time\ndef compile_file(*_, **__):\n"
+    (folder / "compileall.py").write_text(f"{head}    {compile_file}\n")
+    return [sys.executable, str(folder / "compile_packages.py")]
+
+
+def test_compiling_ends_when_one_of_its_processes_is_killed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        compiling_program(tmp_path, "os.kill(os.getpid(), 9)"),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"make: a process that compiled packages was killed[^\n]+\n", done.stderr)
+
+
+def test_what_compiles_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    note = "pathlib.Path(str(os.getpid())).touch(); time.sleep(60)"
+    with subprocess.Popen(compiling_program(tmp_path, note), cwd=tmp_path) as program:
+        while not (noted := [int(path.name) for path in tmp_path.glob("[0-9]*")]):
+            time.sleep(0.05)
+        workers = [psutil.Process(pid) for pid in noted]
+        program.kill()
+    _, remaining = psutil.wait_procs(workers, timeout=20)
+    assert not [worker for worker in remaining if worker.status() != psutil.STATUS_ZOMBIE]
 
 
 def bootstrap_without_uv(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres, PostgresFailed
-from profile_exchange.installation.ports import PortInUse
+from profile_exchange.installation.ports import PortInUse, any_free_port
 from tests.folders import enterable
 
 SMALL = {"fsync": "off", "shared_buffers": "'16MB'", "max_connections": "10"}
@@ -108,6 +108,13 @@ def test_an_old_process_file_that_names_another_program_harms_it_not(folder: Pat
 def test_a_port_in_use_is_told_by_name(server: EmbeddedPostgres, tmp_path: Path) -> None:
     with pytest.raises(PortInUse, match=f"Port {server.port}"):
         EmbeddedPostgres(tmp_path, port=server.port).start()
+
+
+def test_the_last_port_is_given_up_when_another_service_has_it(folder: Path) -> None:
+    port = any_free_port()
+    (folder / "port").write_text(str(port))
+    with EmbeddedPostgres(folder, settings=SMALL, taken={port}) as server:
+        assert server.port != port
 
 
 def test_a_server_that_was_killed_is_told(server: EmbeddedPostgres) -> None:

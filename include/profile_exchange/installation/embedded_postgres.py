@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -84,17 +84,23 @@ def wal_compression() -> str:
 class EmbeddedPostgres:
     """One PostgreSQL server with its data under ``folder``; also a context manager.
 
-    ``port`` asks for a certain port; otherwise the last one is kept if it is free.
+    ``port`` asks for a certain port; otherwise the last one is kept if it is free, and none of
+    those ``taken`` by others of the installation.
     ``settings`` are added to, or replace, `SERVER_SETTINGS`.
     """
 
     def __init__(
-        self, folder: Path, port: int | None = None, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        taken: Container[int | None] = (),
     ) -> None:
         self.folder = folder.resolve()
         self.data = self.folder / "data"
         self.log = self.folder / "postgres.log"
         self._wanted_port = port
+        self._taken_ports = taken
         self._settings = {**SERVER_SETTINGS, **(settings or {})}
         self._user = ServerUser()
         self._process: subprocess.Popen[bytes] | None = None
@@ -122,7 +128,10 @@ class EmbeddedPostgres:
         self._user = server_user(self.folder, binaries() / "postgres")
         self._stop_left_over()
         self.port = keep_or_choose(
-            self._wanted_port, self._remembered_port(), "EXCHANGE_POSTGRES_PORT"
+            self._wanted_port,
+            self._remembered_port(),
+            "EXCHANGE_POSTGRES_PORT",
+            self._taken_ports,
         )
         if not self.data.exists():
             self._initialise()

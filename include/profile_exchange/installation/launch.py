@@ -32,7 +32,7 @@ from profile_exchange.installation.airflow_environment import (
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from profile_exchange.installation.layout import Layout
 from profile_exchange.installation.partners import hosted_pairs, introduce
-from profile_exchange.installation.ports import LOOPBACK, keep_or_choose
+from profile_exchange.installation.ports import LOOPBACK, keep_or_choose, refuse_one_for_two
 from profile_exchange.installation.processes import ManagedProcess, end_sessions
 from profile_exchange.installation.secret_files import AIRFLOW_PASSWORD, SecretFiles
 from profile_exchange.installation.stores import Fill, fill_nothing, prepare_stores
@@ -185,19 +185,28 @@ class Installation:
         self.configuration = registry.read_all(self.project.connections, self.project.tenants)
 
     def _choose_ports(self) -> None:
+        """Nothing listens yet: what one service is to have is not free for the others."""
+        wanted, last = self.ports, self._last
+        refuse_one_for_two(
+            {
+                "EXCHANGE_AIRFLOW_PORT": wanted.airflow,
+                "EXCHANGE_EXPOSURE_PORT": wanted.exposure,
+                "EXCHANGE_POSTGRES_PORT": wanted.postgres,
+            }
+        )
+        taken = {wanted.airflow, wanted.exposure, wanted.postgres}
+        airflow = keep_or_choose(wanted.airflow, last.airflow_port, "EXCHANGE_AIRFLOW_PORT", taken)
+        exposure = keep_or_choose(
+            wanted.exposure, last.exposure_port, "EXCHANGE_EXPOSURE_PORT", taken | {airflow}
+        )
         self._chosen = record.Record(
-            launcher=os.getpid(),
-            airflow_port=keep_or_choose(
-                self.ports.airflow, self._last.airflow_port, "EXCHANGE_AIRFLOW_PORT"
-            ),
-            exposure_port=keep_or_choose(
-                self.ports.exposure, self._last.exposure_port, "EXCHANGE_EXPOSURE_PORT"
-            ),
+            launcher=os.getpid(), airflow_port=airflow, exposure_port=exposure
         )
 
     def _start_postgres(self) -> None:
         self.phase("Starting PostgreSQL")
-        self.server = EmbeddedPostgres(self.layout.postgres, self.ports.postgres)
+        taken = (self._chosen.airflow_port, self._chosen.exposure_port)
+        self.server = EmbeddedPostgres(self.layout.postgres, self.ports.postgres, taken=taken)
         self._running.callback(self.server.stop)
         self.server.start()
         self._chosen = replace(self._chosen, postgres_port=self.server.port)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from profile_exchange.domain.errors import FatalError
@@ -17,7 +18,7 @@ _SYSTEM_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 class PortInUse(FatalError):
-    """A port that was asked for belongs to another program."""
+    """A port that was asked for belongs to another program, or to another service."""
 
 
 def is_free(port: int) -> bool:
@@ -31,15 +32,16 @@ def is_free(port: int) -> bool:
     return True
 
 
-def any_free_port() -> int:
+def any_free_port(taken: Container[int | None] = ()) -> int:
     """A port that nothing listens on, and that no outgoing connection is given.
 
+    ``taken`` are ports that others of the installation are to have, and do not listen on yet.
     A service may bind it long after it was chosen. The system hands ports of its own range to
     every connection that anybody opens meanwhile; so this is one below them.
     """
     for _ in range(ATTEMPTS):
         port = LOWEST + secrets.randbelow(_first_of_the_system() - LOWEST)
-        if is_free(port):
+        if port not in taken and is_free(port):
             return port
     raise PortInUse(f"No port of {ATTEMPTS} tried on {LOOPBACK} is free: stop some programs.")
 
@@ -53,10 +55,29 @@ def _first_of_the_system() -> int:
     return first if first > LOWEST else FIRST_OF_MOST_SYSTEMS
 
 
-def keep_or_choose(wanted: int | None, remembered: int | None, setting: str) -> int:
+def refuse_one_for_two(wanted: Mapping[str, int | None]) -> None:
+    """Raise `PortInUse` where two settings ask for the same port."""
+    settings: dict[int, str] = {}
+    for setting, port in wanted.items():
+        if port and port in settings:
+            raise PortInUse(
+                f"{settings[port]} and {setting} both ask for port {port} on {LOOPBACK}: "
+                "set one of them to another port."
+            )
+        if port:
+            settings[port] = setting
+
+
+def keep_or_choose(
+    wanted: int | None,
+    remembered: int | None,
+    setting: str,
+    taken: Container[int | None] = (),
+) -> int:
     """The port asked for, else the one used last time if it is still free, else a free one.
 
-    Raises `PortInUse` when somebody asked for a port that is taken.
+    Neither of the latter is one of those ``taken`` by other services of the installation.
+    Raises `PortInUse` when somebody asked for a port that another program has.
     """
     if wanted:
         if not is_free(wanted):
@@ -65,6 +86,6 @@ def keep_or_choose(wanted: int | None, remembered: int | None, setting: str) -> 
                 f"stop that program, or set {setting} to another port."
             )
         return wanted
-    if remembered and is_free(remembered):
+    if remembered and remembered not in taken and is_free(remembered):
         return remembered
-    return any_free_port()
+    return any_free_port(taken)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """0 when both folders are gone, 1 when an installation needs them."""
+    """0 when both folders are gone, 1 when one cannot be removed or an installation needs them."""
     if runs(ROOT / "var" / "installation.lock"):
         print(
             "make: an installation runs here: stop it with Ctrl-C in its terminal, "
@@ -20,8 +20,13 @@ def main() -> int:
         )
         return 1
     for folder in (ROOT / "var", ROOT / ".venv"):
-        if folder.exists():
-            shutil.rmtree(folder)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            reason = error.strerror or error
+            print(f"make: {folder} cannot be removed ({reason}).", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import re
@@ -78,15 +79,20 @@ def copy_of_scripts(folder: Path) -> Path:
     return folder / "scripts"
 
 
-def compiling() -> ModuleType:
-    """The script that compiles packages, as a module."""
-    path = PROJECT_ROOT / "scripts" / "compile_packages.py"
-    spec = importlib.util.spec_from_file_location("compile_packages", path)
+def script(name: str) -> ModuleType:
+    """A script as a module."""
+    path = PROJECT_ROOT / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def compiling() -> ModuleType:
+    """The script that compiles packages, as a module."""
+    return script("compile_packages")
 
 
 def test_what_no_service_imports_is_not_compiled(tmp_path: Path) -> None:
@@ -208,6 +214,21 @@ def test_clean_removes_both_folders(tmp_path: Path) -> None:
         (tmp_path / folder / "deep").mkdir(parents=True)
     subprocess.run([sys.executable, str(scripts / "clean.py")], check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["scripts"]
+
+
+def test_what_clean_cannot_remove_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def refused(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder / "postgres"))
+
+    (tmp_path / "var").mkdir()
+    clean = script("clean")
+    monkeypatch.setattr(clean, "ROOT", tmp_path)
+    monkeypatch.setattr(clean.shutil, "rmtree", refused)
+    assert clean.main() == 1
+    problem = f"make: {tmp_path / 'var'} cannot be removed (Permission denied).\n"
+    assert capsys.readouterr().err == problem
 
 
 def test_clean_refuses_while_an_installation_runs(tmp_path: Path) -> None:

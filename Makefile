@@ -16,6 +16,12 @@ export PYTHON
 .DEFAULT_GOAL := help
 .PHONY: help install run test check bench lock clean
 
+# An environment's scripts name their Python by the whole path: a checkout that was moved needs
+# another environment.
+ifneq "$(shell cat $(INSTALLED) 2>/dev/null)" "$(CURDIR)"
+.PHONY: $(INSTALLED)
+endif
+
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo

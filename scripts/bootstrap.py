@@ -53,7 +53,7 @@ def main() -> int:
 def make_environment(*, dev: bool) -> None:
     """Each part is left alone where it is already as it should be."""
     # An interrupted install leaves a part of uv, which is there and does not run.
-    if not succeeds(str(UV), "--version"):
+    if not (is_made_here() and succeeds(str(UV), "--version")):
         check_machine()
         with step("Making .venv"):
             make_venv()
@@ -66,7 +66,18 @@ def make_environment(*, dev: bool) -> None:
         with step("Compiling what the services import"):
             # Nothing depends on it: Python compiles what it does not find compiled.
             succeeds(str(PYTHON), str(COMPILE))
-    (VENV / (".installed-dev" if dev else ".installed")).touch()
+    # The Makefile reads whose it is, and asks for another where the checkout was moved.
+    (VENV / (".installed-dev" if dev else ".installed")).write_text(f"{ROOT}\n")
+
+
+def is_made_here() -> bool:
+    """Whether .venv is this folder's: its scripts name their Python by the whole path."""
+    try:
+        configuration = (VENV / "pyvenv.cfg").read_text()
+    except FileNotFoundError:
+        return False
+    command = re.search(r"^command = (.+)$", configuration, re.MULTILINE)
+    return command is None or command.group(1).endswith(f" {VENV}")
 
 
 def check_machine() -> None:
@@ -100,7 +111,9 @@ def make_venv() -> None:
 
 
 def clear() -> tuple[str, ...]:
-    """What makes venv start over, where the last one is broken or of another Python."""
+    """What makes venv start over, where the last one is broken, moved or of another Python."""
+    if not is_made_here():
+        return ("--clear",)
     same = f"import sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     return () if succeeds(str(PYTHON), "-c", same) else ("--clear",)
 

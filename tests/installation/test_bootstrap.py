@@ -148,6 +148,13 @@ def test_what_compiles_ends_with_the_process_that_started_it(tmp_path: Path) -> 
     assert not [worker for worker in remaining if worker.status() != psutil.STATUS_ZOMBIE]
 
 
+def made_for(place: Path, folder: Path) -> None:
+    """Have a folder's environment be as if it was made in some place."""
+    (folder / ".venv").mkdir(exist_ok=True)
+    made = f"home = /usr/bin\ncommand = /usr/bin/python3 -m venv --clear {place}/.venv\n"
+    (folder / ".venv" / "pyvenv.cfg").write_text(made)
+
+
 def bootstrap_without_uv(folder: Path) -> subprocess.CompletedProcess[str]:
     """Make an environment whose lock has no uv, which tells whether uv was looked for there."""
     scripts = copy_of_scripts(folder)
@@ -169,6 +176,7 @@ def test_a_uv_of_which_only_a_part_is_there_is_installed_again(tmp_path: Path, m
     part.parent.mkdir(parents=True)
     part.write_bytes(b"\x7fELF")
     part.chmod(mode)
+    made_for(tmp_path, tmp_path)
     assert "requirements.txt does not pin uv" in bootstrap_without_uv(tmp_path).stderr
 
 
@@ -179,6 +187,7 @@ def bootstrap_with(uv: str, folder: Path) -> subprocess.CompletedProcess[str]:
     program.parent.mkdir(parents=True)
     program.write_text(f'#!{SH}\n[ "$1" = --version ] && exit\n{uv}\n')
     program.chmod(0o755)
+    made_for(folder, folder)
     # A background command of a script starts with Ctrl-C ignored, and so do these tests in one.
     heeded = "import runpy, signal as s, sys; s.signal(s.SIGINT, s.default_int_handler); "
     heeded += "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
@@ -200,6 +209,45 @@ def test_an_install_that_fails_says_why(tmp_path: Path) -> None:
     done = bootstrap_with("echo error: no network >&2; exit 2", tmp_path)
     assert done.returncode == 1
     assert done.stderr == "error: no network\nmake: uv pip failed; the reason stands above.\n"
+
+
+def test_an_environment_says_which_folder_it_is_for(tmp_path: Path) -> None:
+    assert bootstrap_with("exit 0", tmp_path).returncode == 0
+    assert (tmp_path / ".venv" / ".installed").read_text() == f"{tmp_path}\n"
+
+
+@pytest.mark.parametrize(("place", "options"), [("here", ()), ("elsewhere", ("--clear",))])
+def test_an_environment_of_a_checkout_that_was_moved_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str, options: tuple[str, ...]
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    made_for(tmp_path / place, here)
+    bootstrap = script("bootstrap")
+    monkeypatch.setattr(bootstrap, "VENV", here / ".venv")
+    monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
+    assert bootstrap.clear() == options
+
+
+def test_a_uv_that_was_moved_is_not_made_use_of(tmp_path: Path) -> None:
+    uv = tmp_path / ".venv" / "bin" / "uv"
+    uv.parent.mkdir(parents=True)
+    uv.symlink_to(shutil.which("true") or "/bin/true")
+    made_for(tmp_path / "elsewhere", tmp_path)
+    assert "requirements.txt does not pin uv" in bootstrap_without_uv(tmp_path).stderr
+
+
+@pytest.mark.parametrize(("place", "to_do"), [("", 0), ("/elsewhere", 1)])
+def test_make_installs_where_the_checkout_was_moved(tmp_path: Path, place: str, to_do: int) -> None:
+    copy_of_scripts(tmp_path)
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy(PROJECT_ROOT / name, tmp_path)
+    shutil.copy(PROJECT_ROOT / "scripts" / "compile_packages.py", tmp_path / "scripts")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").write_text(f"{tmp_path}{place}\n")
+    asked = [shutil.which("make") or "make", "--question", "-C", str(tmp_path), "install"]
+    done = subprocess.run(asked, check=False, capture_output=True, env={"PATH": os.environ["PATH"]})
+    assert done.returncode == to_do
 
 
 def test_the_lock_pins_uv_and_what_builds_the_project() -> None:

@@ -132,7 +132,8 @@ def _came(run: Run, ids: IdRange) -> CTE:
         ]
     if run.goal.unmatched is Unmatched.CREATE:
         columns += [identified(run).label("identified"), new_id(run).label("new_id")]
-    columns.append(is_crowded(run).label("crowded"))
+    if run.goal.unmatched is Unmatched.CREATE or any(len(link) > 1 for link in run.goal.links):
+        columns.append(is_crowded(run).label("crowded"))
     query = select(staged.c.profile_id, staged.c.segment, staged.c.modified, *columns)
     return query.where(*_to_be_matched(run, ids)).cte("came")
 

@@ -26,7 +26,7 @@ from profile_exchange.pipeline.merged_profiles import existing_after, existing_r
 from profile_exchange.pipeline.merging import refused, total_is_refused
 from profile_exchange.pipeline.quarantining import Breach, enter, entries
 from profile_exchange.pipeline.runs import Run
-from profile_exchange.pipeline.settling import on_the_way
+from profile_exchange.pipeline.settling import settled
 from profile_exchange.pipeline.side_by_side import for_each_range, within
 
 #: New profiles are only counted, never stored: any moment will do.
@@ -74,8 +74,8 @@ def refused_to_come(run: Run) -> int:
 
 def _refused_of(run: Run, database: Database, ids: IdRange) -> int:
     mappings, mapped = run.goal.mappings, run.staging.mapped
-    mine = within(ids, mapped.c.profile_id)
-    rest = on_the_way(database, run.staging, mapped, *mine).subquery("mapped")
+    on_the_way = [~settled(run.staging, mapped), *within(ids, mapped.c.profile_id)]
+    rest = select(mapped).where(*on_the_way).subquery("mapped")
     too_much = [existing_refused(run, rest, objectives_of(database, run))]
     if run.goal.unmatched is Unmatched.CREATE:
         free = rest.c.profile_id.not_in(taken_since(run, rest))

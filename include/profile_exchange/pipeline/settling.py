@@ -8,13 +8,11 @@ unless this one settles them now: so a step can be taken again alone, or with al
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Exists,
     FromClause,
-    Select,
     Table,
     Text,
     cast,
@@ -71,21 +69,6 @@ def settled(staging: Staging, profiles: FromClause, *, before: Step | None = Non
     """Whether a row's profile has a fate already; one of a step ``before`` another, if told."""
     same = exists().where(staging.fate.c.profile_id == profiles.c.profile_id)
     return same.where(_is_for(staging, _STEPS[: _STEPS.index(before)])) if before else same
-
-
-def on_the_way(
-    database: Database, staging: Staging, mapped: FromClause, *chosen: ColumnElement[bool]
-) -> Select[Any]:
-    """The ``chosen`` mapped profiles that have no fate yet.
-
-    All of them, nearly always: only a step that was taken again alone has settled one since. As
-    PostgreSQL cannot know that, and would plan for next to none, it is asked first.
-    """
-    rows = select(mapped).where(*chosen)
-    some = rows.where(settled(staging, mapped)).exists()
-    if database.execute(select(some)).scalar_one():
-        return rows.where(~settled(staging, mapped))
-    return rows
 
 
 def _is_for(staging: Staging, steps: Iterable[Step]) -> ColumnElement[bool]:

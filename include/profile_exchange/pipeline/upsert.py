@@ -57,7 +57,7 @@ from profile_exchange.pipeline.package_ledger import (
 from profile_exchange.pipeline.ports import Target
 from profile_exchange.pipeline.refused_totals import quarantine_totals
 from profile_exchange.pipeline.runs import Run, hold_pen
-from profile_exchange.pipeline.settling import on_the_way, settle, settled
+from profile_exchange.pipeline.settling import settle, settled
 from profile_exchange.pipeline.tally import Tally, brought_in, changed, offered, settle_and_tally
 from profile_exchange.pipeline.targets import prepare_targets
 from profile_exchange.store import tables
@@ -142,8 +142,8 @@ def _in(package: IdRange, profile_id: ColumnElement[Any]) -> ColumnElement[bool]
     return profile_id.between(package.first, package.last)
 
 
-def _left(run: Run, package: IdRange) -> Subquery:
-    """The mapped profiles of a package that have no fate yet: few, once it was written to ours."""
+def _on_the_way(run: Run, package: IdRange) -> Subquery:
+    """The mapped profiles of a package that have no fate yet."""
     mapped = run.staging.mapped
     query = select(mapped).where(_in(package, mapped.c.profile_id), ~settled(run.staging, mapped))
     return query.subquery("mapped")
@@ -157,7 +157,7 @@ def _withhold_withdrawn(
     Those that were modified just now are settled: writing asked the same of each of them.
     """
     if run.connection.objectives:
-        withdrawn = without_consent(run, _left(run, package), objectives)
+        withdrawn = without_consent(run, _on_the_way(run, package), objectives)
         profiles = withdrawn.subquery("withdrawn")
         settle(database, run.staging, profiles, Fate.WITHHELD, Reason.CONSENT_WITHDRAWN)
 
@@ -170,10 +170,7 @@ def _modify(
     now: datetime,
 ) -> Tally:
     """Write what changes. A profile whose total is refused is written as it was, and rejected."""
-    mapped = run.staging.mapped
-    here = _in(package, mapped.c.profile_id)
-    first = on_the_way(database, run.staging, mapped, here).subquery("mapped")
-    computed = existing_after(run, first, objectives).subquery("computed")
+    computed = existing_after(run, _on_the_way(run, package), objectives).subquery("computed")
     before, after = computed.c.before, computed.c.after
     too_much = refused(after, run.goal.mappings)
     written = (
@@ -188,7 +185,7 @@ def _modify(
             computed.c.profile_id,
             too_much.label("refused"),
             *changed(run.goal, before, after),
-            *(computed.c[column.name] for column in offered(run.goal, mapped)),
+            *(computed.c[column.name] for column in offered(run.goal, run.staging.mapped)),
         )
         .cte("written")
     )
@@ -197,13 +194,13 @@ def _modify(
 
 def _leave(database: Database, run: Run, package: IdRange) -> Tally:
     """What is left: ours that already are as they should be, and ours that are gone."""
-    mapped = _left(run, package)
+    mapped = _on_the_way(run, package)
     here = select(mapped.c.profile_id, *offered(run.goal, mapped)).join_from(
         mapped, profile, profile.c.id == mapped.c.target_id
     )
     same = here.cte("same")
     unchanged = settle_and_tally(database, run, same, Fate.UNCHANGED, Reason.SAME)
-    gone = select(_left(run, package).c.profile_id).subquery("gone")
+    gone = select(_on_the_way(run, package).c.profile_id).subquery("gone")
     settle(database, run.staging, gone, Fate.UNMATCHED, Reason.NO_MATCH)
     return unchanged
 
@@ -212,7 +209,7 @@ def _create(database: Database, run: Run, package: IdRange, now: datetime) -> Ta
     if run.goal.unmatched is not Unmatched.CREATE:
         return Tally()
     _leave_taken(database, run, package, now)
-    mapped = _left(run, package)
+    mapped = _on_the_way(run, package)
     rows = new_after(run, mapped, now).subquery("computed")
     fitting = select(rows).where(~refused(rows.c.properties, run.goal.mappings))
     names = [column.name for column in profile.columns]
@@ -238,7 +235,7 @@ def _refuse_new(database: Database, run: Run, package: IdRange, now: datetime) -
     """Reject those who were not created because a sum of theirs is too large."""
     if not summed(run.goal):
         return Tally()
-    mapped = _left(run, package)
+    mapped = _on_the_way(run, package)
     rows = new_after(run, mapped, now).subquery("computed")
     too_much = (
         select(mapped.c.profile_id)
@@ -252,7 +249,7 @@ def _refuse_new(database: Database, run: Run, package: IdRange, now: datetime) -
 
 def _leave_taken(database: Database, run: Run, package: IdRange, now: datetime) -> None:
     """Create nobody whose identifier has come to be that of a profile of ours since the join."""
-    mapped = _left(run, package)
+    mapped = _on_the_way(run, package)
     claim(database, run.seq, about_to_be(run, mapped), now)
     late = taken_since(run, mapped).subquery("late")
     settle(database, run.staging, late, Fate.UNMATCHED, Reason.IDENTIFIER_TAKEN)

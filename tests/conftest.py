@@ -12,6 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 from hypothesis import Phase, settings
 
+from profile_exchange.collector import THRESHOLDS
 from profile_exchange.config.settings import settings as installation_settings
 from profile_exchange.installation.embedded_postgres import EmbeddedPostgres
 from tests.folders import enterable
@@ -60,7 +61,7 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: nothing of it has to be looked at again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(*THRESHOLDS)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -57,6 +57,11 @@ def compared_as(run: Run, pair: IdentifierPair) -> FilterType:
     return FilterType.EMAIL if FilterType.EMAIL in (theirs, ours) else ours
 
 
+def folds_case(run: Run, pair: IdentifierPair) -> bool:
+    """Whether a pair is compared as a mail address, of which ours is none by its type."""
+    return compared_as(run, pair) is not run.plan.identifier_types[pair.ours]
+
+
 def new_id(run: Run) -> ColumnElement[Any]:
     """The id of a profile about to be created: the same for every repetition of the run.
 
@@ -122,9 +127,7 @@ def taken(profiles: FromClause, alike: Collection[str] = ()) -> Select[Any]:
 
 def _alike(run: Run) -> set[str]:
     """Identifiers of ours that a pair compares whatever their case, though stored as they are."""
-    pairs = [pair for link in run.goal.links for pair in link]
-    types = run.plan.identifier_types
-    return {pair.ours for pair in pairs if compared_as(run, pair) is not types[pair.ours]}
+    return {pair.ours for link in run.goal.links for pair in link if folds_case(run, pair)}
 
 
 def about_to_be(run: Run, mapped: FromClause) -> Subquery:

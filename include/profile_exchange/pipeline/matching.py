@@ -36,7 +36,7 @@ from profile_exchange.domain.connection import IdentifierPair, Link, Unmatched
 from profile_exchange.domain.fates import Reason, Step
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import VISITED_CHANNEL, FilterType
-from profile_exchange.pipeline.creating import compared_as, identified, new_id
+from profile_exchange.pipeline.creating import compared_as, folds_case, identified, new_id, row_of
 from profile_exchange.pipeline.crowded import is_crowded
 from profile_exchange.pipeline.remote.matching import unresolved
 from profile_exchange.pipeline.runs import Run
@@ -130,9 +130,10 @@ def _came(run: Run, ids: IdRange) -> CTE:
             case((number == 1, value)).label(f"value_{place}"),
             case((number > 1, values)).label(f"values_{place}"),
         ]
-    if run.goal.unmatched is Unmatched.CREATE:
+    creates = run.goal.unmatched is Unmatched.CREATE
+    if creates:
         columns += [identified(run).label("identified"), new_id(run).label("new_id")]
-    if run.goal.unmatched is Unmatched.CREATE or any(len(link) > 1 for link in run.goal.links):
+    if creates or any(len(link) > 1 for link in run.goal.links):
         columns.append(is_crowded(run).label("crowded"))
     query = select(staged.c.profile_id, staged.c.segment, staged.c.modified, *columns)
     return query.where(*_to_be_matched(run, ids)).cte("came")
@@ -147,7 +148,7 @@ def _by_links(run: Run, came: CTE) -> Select[Any]:
     links = enumerate(run.goal.links)
     alternatives = [_alternative(run, came, number, link) for number, link in links]
     for alternative in alternatives:
-        rows = rows.outerjoin(alternative, _same_row(alternative, came))
+        rows = rows.outerjoin(alternative, row_of(alternative, came))
     target = func.coalesce(*(case((a.c.proposed == 1, a.c.target_id)) for a in alternatives), None)
     several = or_(false(), *(func.coalesce(a.c.proposed > 1, False) for a in alternatives))
     creates = run.goal.unmatched is Unmatched.CREATE
@@ -171,10 +172,6 @@ def _by_links(run: Run, came: CTE) -> Select[Any]:
         outcome.label("outcome"),
         cast(None, Text).label("person"),
     ).select_from(rows)
-
-
-def _same_row(rows: FromClause, others: FromClause) -> ColumnElement[bool]:
-    return and_(rows.c.profile_id == others.c.profile_id, rows.c.segment == others.c.segment)
 
 
 def _alternative(run: Run, came: CTE, number: int, link: Link) -> Subquery:
@@ -221,7 +218,7 @@ def _combined(run: Run, came: CTE, pairs: list[IdentifierPair]) -> Subquery:
     each = [_compared(run, came, pair, ~came.c.crowded) for pair in pairs]
     rows: FromClause = each[0]
     for other in each[1:]:
-        rows = rows.join(other, _same_row(other, each[0]))
+        rows = rows.join(other, row_of(other, each[0]))
     values = [one.c.value_0.label(f"value_{place}") for place, one in enumerate(each)]
     query = select(each[0].c.profile_id, each[0].c.segment, *values).select_from(rows)
     return _put_together(query)
@@ -252,9 +249,7 @@ def _put_together(query: Select[Any]) -> Subquery:
 
 def _as_compared(run: Run, pair: IdentifierPair, value: ColumnElement[Any]) -> ColumnElement[Any]:
     """A stored value of ours as a pair compares it."""
-    if compared_as(run, pair) is run.plan.identifier_types[pair.ours]:
-        return value
-    return normalised(value, FilterType.EMAIL)
+    return normalised(value, FilterType.EMAIL) if folds_case(run, pair) else value
 
 
 def _compared(run: Run, came: CTE, pair: IdentifierPair, *chosen: ColumnElement[bool]) -> Subquery:

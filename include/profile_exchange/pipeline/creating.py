@@ -173,7 +173,7 @@ def find_persons(database: Database, run: Run) -> None:
         database.execute(DropTable(table))
     leave_known(database, proposed, _keys_of_new(run, proposed), _keys_of_known(run, proposed))
     if several_pairs:
-        leave_later(database, proposed, _made(run, proposed))
+        leave_later(database, proposed, _made(run, proposed), _alike(run))
 
 
 def _made(run: Run, proposed: Table) -> Subquery:

@@ -8,12 +8,16 @@ one of ours already.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    FromClause,
     Subquery,
     Table,
     and_,
+    case,
     cast,
     func,
     null,
@@ -25,8 +29,9 @@ from sqlalchemy.schema import CreateTableAs, DropTable
 from sqlalchemy.sql.dml import Update
 
 from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.properties import FilterType
 from profile_exchange.store.database import rows_written
-from profile_exchange.store.identifiers import identifiers_of
+from profile_exchange.store.identifiers import identifiers_of, normalised
 from profile_exchange.store.staging import analyze
 
 
@@ -48,13 +53,16 @@ def leave_known(database: Database, proposed: Table, new: Subquery, known: Subqu
     database.execute(leave(proposed, proposed.c.person.in_(persons)))
 
 
-def leave_later(database: Database, proposed: Table, profiles: Subquery) -> None:
+def leave_later(
+    database: Database, proposed: Table, profiles: Subquery, alike: Collection[str]
+) -> None:
     """Of persons who would be given the same identifier, make only who was modified last.
 
     Such persons agree on some pairs of an alternative only. ``profiles`` is what would be made:
-    ``(id, person, modified, profile_id, properties)``, one for each person.
+    ``(id, person, modified, profile_id, properties)``, one for each person; ``alike`` are
+    identifiers whose values are the same whatever their case.
     """
-    rival = _rivals(database, profiles)
+    rival = _rivals(database, profiles, alike)
     while rows_written(database, _first(rival)):
         database.execute(_behind(rival))
     later = select(rival.c.person).where(~rival.c.chosen)
@@ -62,14 +70,18 @@ def leave_later(database: Database, proposed: Table, profiles: Subquery) -> None
     database.execute(DropTable(rival))
 
 
-def _rivals(database: Database, profiles: Subquery) -> Table:
-    """``(person, place, property_id, value, chosen)`` of identifiers that several would have."""
+def _rivals(database: Database, profiles: Subquery, alike: Collection[str]) -> Table:
+    """``(person, place, property_id, value, chosen)`` of identifiers that several would have.
+
+    One person may have what is the same value in several cases: a row for each does no harm.
+    """
     order = [profiles.c.modified.desc().nulls_last(), profiles.c.profile_id]
     placed = select(profiles, func.row_number().over(order_by=order).label("place"))
     made = placed.subquery("placed")
     each = identifiers_of(made).subquery("each")
-    times = func.count().over(partition_by=[each.c.property_id, each.c.value])
-    columns = (made.c.person, made.c.place, each.c.property_id, each.c.value)
+    value = _compared(each, alike)
+    times = func.count().over(partition_by=[each.c.property_id, value])
+    columns = (made.c.person, made.c.place, each.c.property_id, value.label("value"))
     counted = (
         select(*columns, times.label("times"))
         .join_from(each, made, made.c.id == each.c.profile_id)
@@ -83,6 +95,15 @@ def _rivals(database: Database, profiles: Subquery) -> Table:
     database.execute(create)
     analyze(database, create.table)
     return create.table
+
+
+def _compared(each: FromClause, alike: Collection[str]) -> ColumnElement[str]:
+    """An identifier's value as it is matched: its type alone does not tell (`matching`)."""
+    value: ColumnElement[str] = each.c.value
+    if not alike:
+        return value
+    folded = each.c.property_id.in_(sorted(alike))
+    return case((folded, normalised(value, FilterType.EMAIL)), else_=value)
 
 
 def _first(rival: Table) -> Update:

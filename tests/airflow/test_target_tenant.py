@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,10 @@ from rich.console import Console
 from profile_exchange.cli.check import _tell
 from profile_exchange.config.settings import settings
 from profile_exchange.domain.errors import ConfigurationError, WrongHost
-from profile_exchange.orchestration.check import check
+from profile_exchange.orchestration.check import check, main
 from profile_exchange.orchestration.target import target_tenant_of
 from profile_exchange.pipeline.remote.properties import TargetTenant
+from profile_exchange.tenants.rest.network import Patience
 from tests.exposure.conftest import (  # noqa: F401
     Installation,
     exposing_store,
@@ -89,8 +91,9 @@ def test_an_import_goes_the_way_that_the_tenant_s_file_and_airflow_s_connection_
 @pytest.mark.usefixtures("tenants")
 def test_credentials_for_another_host_are_not_used(store_url: str) -> None:
     connection = Ours(store_url, GOAL, THEIRS, TYPES).connection
+    named = r"for other\.example, but tenant harbor-goods is taylor-times\.localhost: correct its"
     with (
-        pytest.raises(WrongHost, match=r"for other\.example"),
+        pytest.raises(WrongHost, match=named),
         target_tenant_of(connection, lambda _: stored(host="other.example")),
     ):
         pass
@@ -114,10 +117,11 @@ def test_a_tenant_that_is_hosted_here_needs_no_way(tenants: Path, store_url: str
         assert found is None
 
 
-@pytest.mark.usefixtures("tenants")
-def test_a_check_tells_what_our_tenant_lacks(
-    tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def importing(
+    tenants: Path, tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], None]:
+    """Our connection taylor-times. To be told the addresses of the other tenant and of ours."""
     told = {
         "title": "Taylor Times",
         "tenant": "harbor-goods",
@@ -135,17 +139,57 @@ def test_a_check_tells_what_our_tenant_lacks(
         (tmp_path / kind).mkdir()
         (tmp_path / kind / name).write_text(text)
         monkeypatch.setenv(f"EXCHANGE_{kind.upper()}_DIR", str(tmp_path / kind))
+
+    def keep(theirs: str, ours: str) -> None:
+        for name, address in (("TAYLOR_TIMES", theirs), ("HARBOR_GOODS", ours)):
+            extra = json.dumps({"base_url": address})
+            kept = Connection(
+                None, "http", host=OURS["host"], login=KEY, password=SECRET, extra=extra
+            )
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", kept.get_uri())
+
+    return keep
+
+
+def test_a_check_tells_what_our_tenant_lacks(importing: Callable[[str, str], None]) -> None:
     with (served := ScriptedTenant()).running():
-        extra = json.dumps({"base_url": served.base_url})
-        kept = Connection(
-            None, "http", host=OURS["host"], login=KEY, password=SECRET, extra=extra
-        ).get_uri()
-        for name in ("TAYLOR_TIMES", "HARBOR_GOODS"):
-            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", kept)
+        importing(served.base_url, served.base_url)
         answer = check("taylor-times")
     assert answer["missing"] == ["objective sharing at tenant harbor-goods"]
     assert "does not show segment everybody to its key" in answer["doubtful"][0]
+    shown = told_on_screen(answer)
+    assert answer["doubtful"][0] in shown
+    assert "Missing: objective sharing at tenant harbor-goods" in shown
+
+
+def told_on_screen(answer: dict[str, Any]) -> str:
     shown = io.StringIO()
     _tell("Taylor Times", answer, Console(file=shown, width=400))
-    assert answer["doubtful"][0] in shown.getvalue()
-    assert "Missing: objective sharing at tenant harbor-goods" in shown.getvalue()
+    return shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("away", "named"), [("theirs", "Taylor Times"), ("ours", "Harbor Goods")], ids=str
+)
+def test_a_check_names_the_tenant_that_is_away(
+    away: str,
+    named: str,
+    importing: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Both have one host name here, so that it alone does not tell them apart."""
+    monkeypatch.setattr(
+        "profile_exchange.tenants.rest.client.Patience", partial(Patience, attempts=1)
+    )
+    nowhere = "http://127.0.0.1:9"
+    with (served := ScriptedTenant()).running():
+        here = served.base_url
+        importing(*{"theirs": (nowhere, here), "ours": (here, nowhere)}[away])
+        assert main("taylor-times") == 3
+    *asking, answer = map(json.loads, capsys.readouterr().out.splitlines())
+    asked = {"name": named, "host": OURS["host"], "address": nowhere}
+    assert (answer["asked"], asking[-1]) == (asked, {"asking": asked})
+    shown = told_on_screen(answer)
+    assert shown.startswith(f"{named} (taylor-times.localhost): not authenticated.\n")
+    assert f"does not answer at {nowhere} " in shown

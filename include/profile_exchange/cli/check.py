@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from profile_exchange.domain.errors import FatalError, SourceUnavailable
+from profile_exchange.domain.checks import Asked
+from profile_exchange.domain.errors import FatalError, SourceUnavailable, TransientError
 
 if TYPE_CHECKING:
     from profile_exchange.config.settings import Settings
     from profile_exchange.domain.connection import Connection
 
 REFUSED = 3
-#: How long the other tenant has to answer.
+#: How long the tenants that are asked have to answer.
 SECONDS: float = 120
 
 
@@ -49,24 +51,48 @@ def _ask(connection: Connection, told: Settings) -> dict[str, Any]:
     """The answer of a process of its own: the secret never leaves it."""
     try:
         done = _done(connection.id, told)
-    except subprocess.TimeoutExpired:
-        host = connection.partner.host
-        late = f"{host} did not answer within {SECONDS} s: try again later."
-        raise SourceUnavailable(late) from None
-    for line in reversed(done.stdout.splitlines()):
-        if line.startswith("{"):
-            answer: dict[str, Any] = json.loads(line)
-            return answer
+    except subprocess.TimeoutExpired as late:
+        raise _late(connection, late) from None
+    for line in _last_first(done.stdout):
+        if "authenticated" in line:
+            return line
     reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
     raise FatalError(f"The check of {connection.id} did not come to an answer: {reason}")
+
+
+def _late(connection: Connection, late: subprocess.TimeoutExpired) -> TransientError:
+    """Who has not answered: the tenant that the process was asking when its time was up."""
+    # It is in bytes here, even where all else is text.
+    said = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else ""
+    whom = next((line["asking"] for line in _last_first(said) if "asking" in line), None)
+    if whom is None:
+        return TransientError(
+            f"The check of {connection.id} took longer than {SECONDS} s, and no tenant was being "
+            "asked: see how busy this machine and its databases are."
+        )
+    asked = Asked(**whom)
+    return SourceUnavailable(
+        f"{asked} did not answer at {asked.address} within {SECONDS} s: try again later."
+    )
+
+
+def _last_first(said: str) -> Iterator[dict[str, Any]]:
+    """What the process has printed for us, whatever else Airflow had it print."""
+    for line in reversed(said.splitlines()):
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def _command(connection_id: str) -> list[str]:
+    module = "profile_exchange.orchestration.check"
+    return [sys.executable, "-m", module, connection_id, "--json"]
 
 
 def _done(connection_id: str, told: Settings) -> subprocess.CompletedProcess[str]:
     from profile_exchange.cli.running_airflow import environment
 
-    module = "profile_exchange.orchestration.check"
     return subprocess.run(
-        [sys.executable, "-m", module, connection_id, "--json"],
+        _command(connection_id),
         check=False,
         env=environment(told),
         stdin=subprocess.DEVNULL,
@@ -78,7 +104,8 @@ def _done(connection_id: str, told: Settings) -> subprocess.CompletedProcess[str
 
 def _tell(title: str, answer: dict[str, Any], console: Console) -> None:
     if not answer["authenticated"]:
-        console.print(f"{title}: not authenticated.", style="red", markup=False)
+        refusing = Asked(**answer["asked"]) if answer["asked"] else title
+        console.print(f"{refusing}: not authenticated.", style="red", markup=False)
         console.print(answer["error"] or "", markup=False)
         return
     console.print(f"{title}: authenticated at {answer['host']}.", style="green", markup=False)

@@ -9,6 +9,18 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A tenant that a check is asking: the other one, or our own where it is not hosted here."""
+
+    name: str
+    host: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.host})"
+
+
+@dataclass(frozen=True, slots=True)
 class FoundSegment:
     """A segment of the other tenant's; ``profiles`` is None where it does not say how many."""
 

@@ -27,11 +27,12 @@ def target_tenant_of(
     if not tenant.is_remote:
         yield None
         return
-    with RestClient(_credentials(tenant, lookup)) as client:
+    with RestClient(own_credentials(tenant, lookup)) as client:
         yield TargetTenant(RestTarget(client), tenant.visitors)
 
 
-def _credentials(tenant: Tenant, lookup: Lookup) -> TenantCredentials:
+def own_credentials(tenant: Tenant, lookup: Lookup) -> TenantCredentials:
+    """Key and secret that a tenant's file names. Raises `WrongHost` if they are for another."""
     stored = find_connection(tenant.credentials, lookup)
     if stored is None:
         raise ConfigurationError(
@@ -39,4 +40,5 @@ def _credentials(tenant: Tenant, lookup: Lookup) -> TenantCredentials:
             "exist: add it under Admin > Connections with the tenant's host name, key and secret."
         )
     called = f"The Airflow connection {tenant.credentials}"
-    return credentials_in(stored, called).check_host(tenant.host)
+    kept = credentials_in(stored, called)
+    return kept.check_host(tenant.host, f"tenant {tenant.id}", "its host")

@@ -43,12 +43,20 @@ class TenantCredentials:
         """Whether this is plain HTTP, which never leaves this machine."""
         return urlsplit(self.base_url).scheme == "http"
 
-    def check_host(self, configured: str) -> TenantCredentials:
-        """Return these credentials, or raise `WrongHost` if they are another tenant's."""
+    def check_host(
+        self,
+        configured: str,
+        whose: str = "the connection's partner",
+        where: str = "partner.host",
+    ) -> TenantCredentials:
+        """Return these credentials, or raise `WrongHost` if they are another tenant's.
+
+        ``whose`` the host is and ``where`` it is configured are told then.
+        """
         if self.host.lower() != configured.lower():
             raise WrongHost(
-                f"The credentials are for {self.host}, but the connection's partner is "
-                f"{configured}: correct partner.host, or the host of the Airflow connection."
+                f"The credentials are for {self.host}, but {whose} is {configured}: "
+                f"correct {where}, or the host of the Airflow connection."
             )
         return self
 

@@ -262,7 +262,12 @@ def mark_stuck(run: Run) -> None:
 
 
 def forget_replaced(database: Database, run: Run, package: IdRange) -> None:
-    """Forget what is in the ledger of properties whose values a SET has replaced."""
+    """Forget what is in the ledger of properties whose values a SET has replaced.
+
+    It goes by what the tenant answered, where `contributions` goes by fates: the values of one
+    that is superseded are never written in our store, but were at the tenant, before those of
+    the one that won. Only the answers tell of which profile, too.
+    """
     mapped, sent, ledger = run.staging.mapped, run.staging.sent, contribution
     answered = and_(
         mapped.c.profile_id == sent.c.profile_id,

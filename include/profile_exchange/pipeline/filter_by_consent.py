@@ -23,13 +23,13 @@ from sqlalchemy import (
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
-from profile_exchange.domain.connection import ConsentRule
+from profile_exchange.domain.connection import ConsentRule, Unmatched
 from profile_exchange.domain.fates import Fate, Reason, Step
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.runs import Run, at_work
-from profile_exchange.pipeline.settling import settle_anew, settled, take_back
+from profile_exchange.pipeline.settling import settle_anew, take_back
 from profile_exchange.pipeline.side_by_side import for_each_range, within
 from profile_exchange.store.consent import consented
 from profile_exchange.store.definitions import objectives
@@ -57,9 +57,8 @@ def filter_by_consent(run: Run) -> int:
 
 def _withhold(run: Run, objectives: Sequence[Objective], database: Database, ids: IdRange) -> int:
     matched = run.staging.matched
-    mine = within(ids, matched.c.profile_id)
-    earlier = settled(run.staging, matched, before=Step.FILTER_BY_CONSENT)
-    on_the_way = select(matched).where(~earlier, *mine).subquery("matched")
+    # Whom join has let through, no step before this one has settled.
+    on_the_way = select(matched).where(*within(ids, matched.c.profile_id)).subquery("matched")
     withheld = without_consent(run, on_the_way, objectives).subquery("withheld")
     return settle_anew(database, run.staging, withheld, Fate.WITHHELD, Reason.NO_CONSENT)
 
@@ -77,6 +76,8 @@ def without_consent(run: Run, profiles: FromClause, objectives: Sequence[Objecti
         .outerjoin_from(profiles, profile, profile.c.id == profiles.c.target_id)
         .where(~profiles.c.is_new, ~allowed(run, profile, objectives))
     )
+    if run.goal.unmatched is not Unmatched.CREATE:
+        return existing
     row = and_(staged.c.profile_id == profiles.c.profile_id, staged.c.segment == profiles.c.segment)
     new = (
         select(profiles.c.profile_id)

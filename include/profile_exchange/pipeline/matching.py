@@ -118,7 +118,7 @@ def _came(run: Run, ids: IdRange) -> CTE:
 
     They are looked through once: whole profiles are wide, and each pair needs only its values.
     ``value_0`` is the value of the first pair as it is compared if there is just one, as there
-    nearly always is; ``values_0`` are all of them otherwise, as they came.
+    nearly always is; ``values_0`` are all of them otherwise, as they came, and ``several_0`` is 1.
     """
     staged = run.staging.staged
     columns: list[ColumnElement[Any]] = [_has_identifiers(run).label("has_identifiers")]
@@ -129,6 +129,7 @@ def _came(run: Run, ids: IdRange) -> CTE:
         columns += [
             case((number == 1, value)).label(f"value_{place}"),
             case((number > 1, values)).label(f"values_{place}"),
+            case((number > 1, 1)).label(f"several_{place}"),
         ]
     creates = run.goal.unmatched is Unmatched.CREATE
     if creates:
@@ -198,7 +199,7 @@ def _agreed(run: Run, came: CTE, pairs: list[IdentifierPair]) -> Select[Any]:
     are compared pair by pair.
     """
     if len(pairs) == 1:
-        return _agreed_on(run, pairs, _compared(run, came, pairs[0]))
+        return _agreed_on(run, pairs, _compared(run, came, pairs[0], rarely_lists=True))
     crowded = [
         _agreed_on(run, [pair], _compared(run, came, pair, came.c.crowded)) for pair in pairs
     ]
@@ -252,16 +253,27 @@ def _as_compared(run: Run, pair: IdentifierPair, value: ColumnElement[Any]) -> C
     return normalised(value, FilterType.EMAIL) if folds_case(run, pair) else value
 
 
-def _compared(run: Run, came: CTE, pair: IdentifierPair, *chosen: ColumnElement[bool]) -> Subquery:
-    """The values of one of their identifiers as they are compared, ``value_0``, a row for each."""
+def _compared(
+    run: Run,
+    came: CTE,
+    pair: IdentifierPair,
+    *chosen: ColumnElement[bool],
+    rarely_lists: bool = False,
+) -> Subquery:
+    """The values of one of their identifiers as they are compared, ``value_0``, a row for each.
+
+    ``rarely_lists`` has the planner know that few profiles have several: it takes each for 100.
+    """
     place = _pairs(run).index(pair)
     row = (came.c.profile_id, came.c.segment)
     value, values = came.c[f"value_{place}"], came.c[f"values_{place}"]
+    # Of an equality it expects one row in 200.
+    is_list = came.c[f"several_{place}"] == 1 if rarely_lists else values.isnot(None)
     each = values_of(values)
     several = normalised(each.c.value, compared_as(run, pair))
     return union_all(
         select(*row, value.label("value_0")).where(value.isnot(None), *chosen),
-        select(*row, several).join_from(came, each, true()).where(values.isnot(None), *chosen),
+        select(*row, several).join_from(came, each, true()).where(is_list, *chosen),
     ).subquery()
 
 

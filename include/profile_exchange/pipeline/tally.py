@@ -113,30 +113,39 @@ def changed(goal: ImportGoal, before: Any, after: Any) -> list[ColumnElement[boo
     ]
 
 
+#: What some rows of `settle_and_tally` are settled for instead, by the column that says so.
+_INSTEAD = {
+    "refused": (Fate.REJECTED, Reason.TOTAL_LIMIT),
+    "gone": (Fate.UNMATCHED, Reason.NO_MATCH),
+}
+
+
 def settle_and_tally(database: Database, run: Run, rows: CTE, fate: Fate, reason: Reason) -> Tally:
     """Settle every profile of ``rows`` and count, in one statement that reads them once.
 
     ``rows`` has ``profile_id`` and the columns of `offered`; also those of `changed` if any can
-    have been, and ``refused`` if any can be: those are rejected, for what they sum up to.
+    have been. If any can be, also ``refused``: they are rejected, for what they sum up to; and
+    ``gone``: they are unmatched, for their profile of ours is there no more.
     """
-    refused = rows.c.refused if "refused" in rows.c else false()
+    instead = {rows.c[name]: words for name, words in _INSTEAD.items() if name in rows.c}
     settled = run.staging.fate
     fates = (
         select(
             rows.c.profile_id,
-            _either(refused, Fate.REJECTED.value, fate.value),
-            _either(refused, Reason.TOTAL_LIMIT.value, reason.value),
+            _either({one: fate.value for one, (fate, _) in instead.items()}, fate.value),
+            _either({one: reason.value for one, (_, reason) in instead.items()}, reason.value),
         )
         # In the order of the index, which then grows at a few places instead of everywhere.
         .order_by(rows.c.profile_id)
     )
     names = [column.name for column in settled.columns]
     settling = insert(settled).from_select(names, fates).cte("settled")
+    meant = ~or_(false(), *instead)
     numbers = select(
-        func.count().filter(~refused),
-        func.count().filter(refused),
-        *(_count(condition, refused) for condition in _written(run.goal, rows)),
-        *(_count(condition, refused) for condition in _unchanged(run.goal, rows)),
+        func.count().filter(meant),
+        func.count().filter(rows.c.refused if "refused" in rows.c else false()),
+        *(func.count().filter(condition, meant) for condition in _written(run.goal, rows)),
+        *(func.count().filter(condition, meant) for condition in _unchanged(run.goal, rows)),
     )
     found = database.execute(numbers.select_from(rows).add_cte(settling)).one()
     targets = run.goal.targets
@@ -149,12 +158,11 @@ def settle_and_tally(database: Database, run: Run, rows: CTE, fate: Fate, reason
     )
 
 
-def _either(refused: ColumnElement[bool], rejected: str, otherwise: str) -> ColumnElement[str]:
-    return case((refused, literal(rejected)), else_=literal(otherwise))
-
-
-def _count(condition: ColumnElement[bool], refused: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.count().filter(condition, ~refused)
+def _either(instead: Mapping[ColumnElement[bool], str], otherwise: str) -> ColumnElement[str]:
+    if not instead:
+        return literal(otherwise)
+    whens = [(condition, literal(word)) for condition, word in instead.items()]
+    return case(*whens, else_=literal(otherwise))
 
 
 def _written(goal: ImportGoal, rows: CTE) -> list[ColumnElement[bool]]:

@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Insert,
     Select,
     Table,
     Text,
@@ -36,14 +37,14 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    insert,
     literal,
     or_,
     select,
     update,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import ARRAY, Insert
-from sqlalchemy.dialects.postgresql import insert as insert_into
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.dml import Update
 
 from profile_exchange.domain.connection import (
@@ -149,33 +150,48 @@ def _forget(
 
 
 def _changed(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
-    mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
+    """Enter what a package's profiles contribute now, where it is not what they did before.
+
+    Nobody else enters anything for them meanwhile: the run holds the pen, and no other package
+    has these profiles of ours. So what is there is updated and what is not is inserted; to have
+    PostgreSQL find that out row by row takes twice as long.
+    """
+    ledger = tables.contribution
+    rows = _contributed_anew(run, package, mapping).cte("contributed")
+    known = (
+        update(ledger)
+        .where(_is_of(run, mapping, ledger), ledger.c.target_id == rows.c.target_id, rows.c.known)
+        .values(source_id=rows.c.source_id, amount=rows.c.amount)
+    )
+    key = (literal(run.connection.id), literal(mapping.target), literal(mapping.label))
+    new = (
+        select(*key, rows.c.target_id, rows.c.source_id, rows.c.amount)
+        .where(~rows.c.known)
+        # In the order of the ledger's index, which then grows at one place.
+        .order_by(rows.c.target_id)
+    )
+    names = ["connection", "property_id", "source_property", "target_id", "source_id", "amount"]
+    return insert(ledger).from_select(names, new).add_cte(known.cte("known"))
+
+
+def _contributed_anew(run: Run, package: IdRange, mapping: PropertyMapping) -> Select[Any]:
+    """``(target_id, source_id, amount, known)``: whether the ledger has an entry to be changed."""
+    mapped, fate = run.staging.mapped, run.staging.fate
     last, same, before = held(run, mapped, mapping)
     amount = contributed(brought(mapped.c.sums, mapping), before)
-    rows = (
+    return (
         select(
-            literal(run.connection.id),
-            literal(mapping.target),
             mapped.c.target_id,
-            literal(mapping.label),
-            mapped.c.profile_id,
-            amount,
+            mapped.c.profile_id.label("source_id"),
+            amount.label("amount"),
+            last.c.target_id.isnot(None).label("known"),
         )
         .select_from(
             mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, same)
         )
         .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(_WRITTEN), amount.isnot(None))
         .where(or_(amount.is_distinct_from(last.c.amount), before.from_another))
-        # In the order of the ledger's index, which then grows at one place.
-        .order_by(mapped.c.target_id)
     )
-    names = [
-        *("connection", "property_id", "target_id"),
-        *("source_property", "source_id", "amount"),
-    ]
-    entry = insert_into(ledger).from_select(names, rows)
-    new = {"source_id": entry.excluded.source_id, "amount": entry.excluded.amount}
-    return entry.on_conflict_do_update(constraint=ledger.primary_key, set_=new)
 
 
 def take_out_of_left(

@@ -9,7 +9,7 @@ does nothing else (`runs.at_work`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from profile_exchange.pipeline.runs import Run
 #: More would win little, and take the database's other guests theirs.
 MOST_CONNECTIONS = 4
 
+Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
@@ -36,16 +37,21 @@ def for_each_range(run: Run, work: Callable[[Database, IdRange], Done]) -> list[
 
     An error of one is raised when all have ended.
     """
+    return for_each(run, ranges(run), work)
 
-    def in_transaction(id_range: IdRange) -> Done:
+
+def for_each(run: Run, items: Sequence[Item], work: Callable[[Database, Item], Done]) -> list[Done]:
+    """The same for anything else; one after the other in a run too small for several ranges."""
+
+    def in_transaction(item: Item) -> Done:
         with run.engine.begin() as database:
-            return work(database, id_range)
+            return work(database, item)
 
-    found = ranges(run)
-    if len(found) == 1:
-        return [in_transaction(found[0])]
-    with ThreadPoolExecutor(len(found)) as threads:
-        return list(threads.map(in_transaction, found))
+    at_once = min(len(items), len(ranges(run)))
+    if at_once <= 1:
+        return [in_transaction(item) for item in items]
+    with ThreadPoolExecutor(at_once) as threads:
+        return list(threads.map(in_transaction, items))
 
 
 def within(id_range: IdRange, profile_id: ColumnElement[object]) -> list[ColumnElement[bool]]:

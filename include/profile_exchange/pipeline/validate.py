@@ -9,7 +9,7 @@ quarantine keeps a fingerprint.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,7 @@ from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import settle_anew, settled, take_back
-from profile_exchange.pipeline.side_by_side import for_each_range, within
+from profile_exchange.pipeline.side_by_side import for_each, for_each_range, within
 from profile_exchange.store import tables
 from profile_exchange.store.json_lists import length_of
 from profile_exchange.store.staging import SCHEMA
@@ -110,12 +110,8 @@ def _validate(run: Run, now: datetime) -> Validation:
         _lay_out(run, values, properties)
         found = _evaluated(run, values, planned)
         _stop_at(run, found.unmet)
+        _quarantine(run, values, found.broken, texts, now)
         with run.engine.begin() as database:
-            for each in found.broken:
-                expectation = each.expectation
-                text = texts.get(expectation.property_id, literal(""))
-                number = enter(database, _entries(run, values, each, text, now))
-                log.info("%s on %s: %d profiles", expectation.type, expectation.property_id, number)
             rejected = _settle_quarantined(database, run)
     finally:
         with run.engine.begin() as database:
@@ -186,6 +182,32 @@ def _rows(run: Run, properties: Sequence[CheckedProperty], ids: IdRange) -> Sele
         .select_from(matched.join(staged, row).join(each, true()))
         .where(~earlier, *within(ids, matched.c.profile_id))
     )
+
+
+def _quarantine(
+    run: Run,
+    values: Table,
+    broken: Sequence[Broken],
+    texts: Mapping[str, ColumnElement[Any]],
+    now: datetime,
+) -> None:
+    """Enter whoever breaks an expectation.
+
+    Several of one kind about one property make the same entries, of which the first stands.
+    """
+    alike: dict[tuple[str, str], list[Broken]] = {}
+    for each in broken:
+        expectation = each.expectation
+        alike.setdefault((expectation.type, expectation.property_id), []).append(each)
+
+    def enter_all(database: Database, some: Sequence[Broken]) -> None:
+        for each in some:
+            kind, property_id = each.expectation.type, each.expectation.property_id
+            text = texts.get(property_id, literal(""))
+            number = enter(database, _entries(run, values, each, text, now))
+            log.info("%s on %s: %d profiles", kind, property_id, number)
+
+    for_each(run, list(alike.values()), enter_all)
 
 
 def _entries(

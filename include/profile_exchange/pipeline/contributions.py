@@ -39,13 +39,16 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.dml import Update
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from profile_exchange.domain.connection import (
     ImportGoal,
@@ -71,6 +74,8 @@ from profile_exchange.store.database import rows_written
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.tables import profile
 
+#: Where an entry lies: within one snapshot the shortest way back to it.
+_PLACE: ColumnElement[Any] = literal_column(f"{tables.contribution.fullname}.ctid")
 _WRITTEN = (Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value)
 
 
@@ -79,17 +84,24 @@ def summed(goal: ImportGoal) -> list[PropertyMapping]:
     return [mapping for mapping in goal.mappings if mapping.strategy is Strategy.SUM]
 
 
-def held(
-    run: Run, mapped: FromClause, mapping: PropertyMapping
-) -> tuple[FromClause, ColumnElement[bool], Held]:
-    """What a sum of the mapped profiles of ours holds now: the ledger, its join, its columns."""
-    last = tables.contribution.alias()
-    same = and_(_is_of(run, mapping, last), last.c.target_id == mapped.c.target_id)
+def held(run: Run, mapped: FromClause, mapping: PropertyMapping) -> tuple[LateralFromClause, Held]:
+    """What a sum of a mapped profile of ours holds now: its entry in the ledger, if any, and that.
+
+    The entry is looked up by the whole of its key, profile by profile. Left to choose, PostgreSQL
+    reads all of the ledger for every package, or, before it has statistics, for every profile.
+    """
+    ledger = tables.contribution
+    last = (
+        select(ledger.c.source_id, ledger.c.amount, _PLACE.label("place"))
+        .where(_is_of(run, mapping, ledger), ledger.c.target_id == mapped.c.target_id)
+        .offset(0)
+        .lateral()
+    )
     from_another: ColumnElement[bool] = last.c.source_id != mapped.c.profile_id
     if mapping.restriction is Restriction.NEW_PROFILES_ONLY:
         # It has nothing to say about a profile that is there, whoever wins it.
         from_another = false()
-    return last, same, Held(last.c.amount, from_another)
+    return last, Held(last.c.amount, from_another)
 
 
 def _is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElement[bool]:
@@ -160,13 +172,13 @@ def _changed(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
     rows = _contributed_anew(run, package, mapping).cte("contributed")
     known = (
         update(ledger)
-        .where(_is_of(run, mapping, ledger), ledger.c.target_id == rows.c.target_id, rows.c.known)
+        .where(rows.c.place == _PLACE, ledger.c.target_id == rows.c.target_id)
         .values(source_id=rows.c.source_id, amount=rows.c.amount)
     )
     key = (literal(run.connection.id), literal(mapping.target), literal(mapping.label))
     new = (
         select(*key, rows.c.target_id, rows.c.source_id, rows.c.amount)
-        .where(~rows.c.known)
+        .where(rows.c.place.is_(None))
         # In the order of the ledger's index, which then grows at one place.
         .order_by(rows.c.target_id)
     )
@@ -175,19 +187,19 @@ def _changed(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
 
 
 def _contributed_anew(run: Run, package: IdRange, mapping: PropertyMapping) -> Select[Any]:
-    """``(target_id, source_id, amount, known)``: whether the ledger has an entry to be changed."""
+    """``(target_id, source_id, amount, place)``: where the ledger has an entry to be changed."""
     mapped, fate = run.staging.mapped, run.staging.fate
-    last, same, before = held(run, mapped, mapping)
+    last, before = held(run, mapped, mapping)
     amount = contributed(brought(mapped.c.sums, mapping), before)
     return (
         select(
             mapped.c.target_id,
             mapped.c.profile_id.label("source_id"),
             amount.label("amount"),
-            last.c.target_id.isnot(None).label("known"),
+            last.c.place,
         )
         .select_from(
-            mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, same)
+            mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, true())
         )
         .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(_WRITTEN), amount.isnot(None))
         .where(or_(amount.is_distinct_from(last.c.amount), before.from_another))

@@ -81,10 +81,9 @@ def _beside_the_ledger(
     source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
     holding: dict[PropertyMapping, Held] = {}
     for mapping in summed(run.goal):
-        ledger, same, holding[mapping] = held(run, mapped, mapping)
+        last, holding[mapping] = held(run, mapped, mapping)
         # What holds nothing holds nothing of theirs, whatever the ledger says (`forget_emptied`).
-        there = has(profile.c.properties, mapping.target)
-        source = source.outerjoin(ledger, and_(same, there))
+        source = source.outerjoin(last, has(profile.c.properties, mapping.target))
     return source, holding
 
 

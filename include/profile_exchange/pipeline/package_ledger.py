@@ -98,10 +98,12 @@ def remember_received(database: Database, run: Run, package: IdRange, now: datet
     """Enter the received profiles into the ledger of unique ones. Returns how many there were."""
     fate, ledger = run.staging.fate, tables.exchanged_profile
     mine = fate.c.profile_id.between(package.first, package.last)
+    # Said of the ledger too: it is then read from one id to the other, and not as a whole.
+    in_package = ledger.c.profile_id.between(package.first, package.last)
     known = (
         select(ledger.c.profile_id)
         .where(ledger.c.connection == run.connection.id, ledger.c.direction == "received")
-        .where(ledger.c.profile_id == fate.c.profile_id)
+        .where(ledger.c.profile_id == fate.c.profile_id, in_package)
         .exists()
     )
     # Nobody else enters them meanwhile, so none can conflict: this run holds the pen, and no

@@ -47,6 +47,7 @@ from profile_exchange.pipeline.runs import Run
 from profile_exchange.store.fingerprints import fingerprint_of, make_key
 from profile_exchange.store.identifiers import is_identifier, normalised
 from profile_exchange.store.json_lists import values_of
+from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import (
     profile,
     profile_identifier,
@@ -175,10 +176,14 @@ def remember_waiting(database: Database, run: Run, now: datetime) -> None:
         database.execute(forget)
     names = [column.name for column in waiting_profile.columns]
     database.execute(insert_into(waiting_profile).from_select(names, _waiting(run)))
+    # Who waits may have come to be a hundred times as many a moment ago: without knowing, the
+    # planner compares each of them with each staged row.
+    analyze(database, waiting_profile, "connection", "source_id", "target_id")
     names = [column.name for column in waiting_identifier.columns]
     for pair in dict.fromkeys(pair for link in run.goal.links for pair in link):
         rows = insert_into(waiting_identifier).from_select(names, _identifiers(run, pair))
         database.execute(rows.on_conflict_do_nothing())
+    analyze(database, waiting_identifier, "connection", "theirs", "ours", "fingerprint")
 
 
 def _waiting(run: Run) -> Select[Any]:

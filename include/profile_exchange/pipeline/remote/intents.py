@@ -34,6 +34,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -129,7 +130,7 @@ def brings(
 def _intend(
     database: Database, run: Run, mapped: Subquery, mapping: PropertyMapping, now: datetime
 ) -> None:
-    ledger, same, before = held(run, mapped, mapping)
+    last, before = held(run, mapped, mapping)
     amount = brings(mapped.c.sums, mapped.c.is_new, mapping)
     had = func.coalesce(before.amount, 0)
     rows = (
@@ -144,9 +145,9 @@ def _intend(
             _held_in_all(run, mapping.target, mapped.c.target_id),
             literal(now),
         )
-        .select_from(mapped.outerjoin(ledger, same))
+        .select_from(mapped.outerjoin(last, true()))
         .where(or_(amount.isnot(None), func.coalesce(before.from_another, False)))
-        .where(or_(amount.is_distinct_from(ledger.c.amount), before.from_another))
+        .where(or_(amount.is_distinct_from(before.amount), before.from_another))
     )
     database.execute(insert(sum_intent).from_select(_NAMES, rows).on_conflict_do_nothing())
 

@@ -177,13 +177,14 @@ def _by_links(run: Run, came: CTE) -> Select[Any]:
 
 def _alternative(run: Run, came: CTE, number: int, link: Link) -> Subquery:
     """For each received row that agrees with any of ours on every pair: how many, and one of
-    them."""
+    them. Of what several values propose it is enough to know that it is several."""
     agreed = _agreed(run, came, list(dict.fromkeys(link))).subquery()
+    different = func.count(agreed.c.target_id.distinct())
     return (
         select(
             agreed.c.profile_id,
             agreed.c.segment,
-            func.count(agreed.c.target_id.distinct()).label("proposed"),
+            func.greatest(different, func.max(agreed.c.number)).label("proposed"),
             func.array_agg(agreed.c.target_id)[1].label("target_id"),
         )
         .group_by(agreed.c.profile_id, agreed.c.segment)
@@ -192,19 +193,42 @@ def _alternative(run: Run, came: CTE, number: int, link: Link) -> Subquery:
 
 
 def _agreed(run: Run, came: CTE, pairs: list[IdentifierPair]) -> Select[Any]:
-    """``(profile_id, segment, target_id)`` of all that agree on every pair.
+    """``(profile_id, segment, target_id, number)`` of all that agree on every pair.
+
+    ``number`` is of how many that one was taken.
 
     Values are compared together: of several that have to agree, one alone may be the same for
     thousands of profiles, on both sides. Only profiles that have too many combinations of values
     are compared pair by pair.
     """
     if len(pairs) == 1:
-        return _agreed_on(run, pairs, _compared(run, came, pairs[0], rarely_lists=True))
+        return _agreed_on_value(run, pairs[0], _compared(run, came, pairs[0], rarely_lists=True))
     crowded = [
         _agreed_on(run, [pair], _compared(run, came, pair, came.c.crowded)) for pair in pairs
     ]
     others = _agreed_on(run, pairs, _combined(run, came, pairs))
-    return select(union_all(others, intersect(*crowded)).subquery("agreed_on_all"))
+    agreed = union_all(others, intersect(*crowded)).subquery("agreed_on_all")
+    return select(agreed, literal(1).label("number"))
+
+
+def _agreed_on_value(run: Run, pair: IdentifierPair, theirs: Subquery) -> Select[Any]:
+    """Each value is looked for once, whoever has it: one may be that of thousands on both sides."""
+    values = select(theirs.c.value_0).distinct().subquery("their_values")
+    ours = _ours(run, [pair])
+    # One of ours is there once for each value, but for those that differ only in their case.
+    holder = ours.c.profile_id.distinct() if folds_case(run, pair) else ours.c.profile_id
+    found = (
+        select(
+            values.c.value_0,
+            func.array_agg(ours.c.profile_id)[1].label("target_id"),
+            func.count(holder).label("number"),
+        )
+        .join_from(values, ours, ours.c.value_0 == values.c.value_0)
+        .group_by(values.c.value_0)
+        .subquery("found")
+    )
+    columns = (theirs.c.profile_id, theirs.c.segment, found.c.target_id, found.c.number)
+    return select(*columns).join_from(theirs, found, found.c.value_0 == theirs.c.value_0)
 
 
 def _agreed_on(run: Run, pairs: list[IdentifierPair], theirs: Subquery) -> Select[Any]:

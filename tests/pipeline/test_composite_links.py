@@ -6,8 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from profile_exchange.pipeline.join import join
-from tests.pipeline.exchange import Exchange, furnish
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.staging import analyze
+from profile_exchange.store.tables import profile_identifier
+from tests.pipeline.exchange import Exchange, furnish, replace_ours
 
 SHOP, NUMBER = {"theirs": "shop", "ours": "shop"}, {"theirs": "number", "ours": "number"}
 TYPES = {"shop": "SELECT!", "number": "SELECT!"}
@@ -21,7 +26,11 @@ def members(number: int) -> list[dict[str, Any]]:
 
 
 def exchange_of(store_url: str, theirs: list[dict[str, Any]]) -> Exchange:
-    goal = {"links": [[SHOP, NUMBER]], "mappings": MAPPINGS, "limits": {"max_rejected_share": 1}}
+    goal = {
+        "links": [[SHOP, NUMBER]],
+        "mappings": MAPPINGS,
+        "limits": {"max_rejected_share": 1, "allow_zero_received": True},
+    }
     return Exchange(store_url, goal, theirs, {**TYPES, "sports": "SELECT"}, page_size=1000)
 
 
@@ -76,3 +85,38 @@ def test_several_who_agree_on_every_pair_decide_nothing(store_url: str) -> None:
     ]
     counts = exchange_of(store_url, theirs).counts()
     assert (counts.ambiguous, counts.unchanged, counts.unmatched) == (1, 1, 1)
+
+
+def test_nor_does_looking_again_for_those_who_wait(store_url: str) -> None:
+    furnish(store_url, TYPES, [{**each, "id": f"o{each['id']}"} for each in members(MANY)])
+    with engine_for(store_url).begin() as database:
+        # As loading does, or autovacuum.
+        analyze(database, profile_identifier)
+    took = []
+    for name in ("apart", "together"):
+        theirs = [{**each, "number": f"new {each['id']}"} for each in members(MANY)]
+        if name == "apart":
+            theirs = [{**each, "shop": f"shop {each['id']}"} for each in theirs]
+        exchange = exchange_of(store_url, theirs)
+        mappings = [{"from": "sports", "to": f"Sports_{name}"}]
+        exchange.goal = {**exchange.goal, "pull": "changed", "mappings": mappings}
+        exchange.connection_id = name
+        assert exchange.counts().unmatched == MANY
+        start = time.perf_counter()
+        exchange.open()
+        took.append(time.perf_counter() - start)
+    apart, together = took
+    assert together < 6 * apart
+
+
+@pytest.mark.parametrize("many", [3, 40])
+def test_who_waits_is_let_in_when_ours_agree_on_every_pair(store_url: str, many: int) -> None:
+    shops, numbers = ([f"{word}{each}" for each in range(many)] for word in ("shop", "number"))
+    theirs = [{"id": 1, "shop": shops, "number": numbers, "sports": "Rowing"}]
+    furnish(store_url, TYPES, [{"id": "a", "shop": "shop1"}, {"id": "b", "number": "number2"}])
+    exchange = exchange_of(store_url, theirs)
+    exchange.goal = {**exchange.goal, "pull": "changed"}
+    assert exchange.counts().unmatched == 1
+    assert exchange.counts().received == 0
+    replace_ours(store_url, [{"id": "a", "shop": "shop1", "number": "number2"}])
+    assert exchange.counts().modified == 1

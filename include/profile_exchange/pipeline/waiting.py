@@ -19,15 +19,12 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Select,
-    Subquery,
     Text,
-    Uuid,
     and_,
     case,
     cast,
     delete,
     func,
-    intersect,
     literal,
     select,
     true,
@@ -37,11 +34,12 @@ from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import array, distinct_on
 from sqlalchemy.dialects.postgresql import insert as insert_into
 
-from profile_exchange.domain.connection import IdentifierPair, Link
+from profile_exchange.domain.connection import IdentifierPair
 from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.transforms import END_OF_MOMENTS, FIRST_MOMENT
 from profile_exchange.pipeline.creating import compared_as
 from profile_exchange.pipeline.filter_by_consent import allowed, objectives_of
+from profile_exchange.pipeline.found_again import found_by
 from profile_exchange.pipeline.matching import visited
 from profile_exchange.pipeline.plan import Span
 from profile_exchange.pipeline.runs import Run
@@ -51,7 +49,6 @@ from profile_exchange.store.json_lists import values_of
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import (
     profile,
-    profile_identifier,
     waiting_identifier,
     waiting_profile,
 )
@@ -137,77 +134,7 @@ def _candidates(database: Database, run: Run) -> CompoundSelect[Any]:
         .join_from(waiting, profile, profile.c.id == waiting.c.target_id)
         .where(waiting.c.connection == run.connection.id, seen, allows)
     )
-    return union_all(matched, *(_found_by(run, link) for link in run.goal.links))
-
-
-def _found_by(run: Run, link: Link) -> Select[Any]:
-    """Waiting profiles for which an alternative finds exactly one of ours."""
-    agreed = (_by_value(run, link[0]) if len(link) == 1 else _by_pairs(run, link)).subquery()
-    one = cast(func.min(cast(agreed.c.target_id, Text)), Uuid)
-    return (
-        select(agreed.c.source_id, one.label("target_id"))
-        .group_by(agreed.c.source_id)
-        .having(func.count(agreed.c.target_id.distinct()) == 1)
-        .having(func.max(agreed.c.number) == 1)
-    )
-
-
-def _by_value(run: Run, pair: IdentifierPair) -> Select[Any]:
-    """``(source_id, target_id, number)``: one of the ``number`` of ours that agree on a value.
-
-    Each is looked for once, whoever waits with it: those whom a common value tells nobody apart
-    from are many, and wait for as long as they are.
-    """
-    theirs, ours = _theirs(run, pair), _ours(run, pair)
-    each = select(theirs.c.fingerprint).distinct().subquery("each")
-    found = (
-        select(
-            each.c.fingerprint,
-            func.array_agg(ours.c.target_id)[1].label("target_id"),
-            func.count(ours.c.target_id.distinct()).label("number"),
-        )
-        .join_from(each, ours, ours.c.fingerprint == each.c.fingerprint)
-        .group_by(each.c.fingerprint)
-        .subquery("found")
-    )
-    return select(theirs.c.source_id, found.c.target_id, found.c.number).join_from(
-        theirs, found, found.c.fingerprint == theirs.c.fingerprint
-    )
-
-
-def _by_pairs(run: Run, link: Link) -> Select[Any]:
-    """``(source_id, target_id, number)`` of those that agree on every pair; each is one."""
-    agreed = intersect(*(_by_pair(run, pair) for pair in link)).subquery("agreed")
-    return select(agreed, literal(1).label("number"))
-
-
-def _by_pair(run: Run, pair: IdentifierPair) -> Select[Any]:
-    theirs, ours = _theirs(run, pair), _ours(run, pair)
-    return select(theirs.c.source_id, ours.c.target_id).join_from(
-        theirs, ours, ours.c.fingerprint == theirs.c.fingerprint
-    )
-
-
-def _theirs(run: Run, pair: IdentifierPair) -> Subquery:
-    """``(source_id, fingerprint)`` of those that wait with a value for a pair."""
-    waiting = waiting_identifier.c
-    return (
-        select(waiting.source_id, waiting.fingerprint)
-        .where(waiting.connection == run.connection.id)
-        .where(waiting.theirs == pair.theirs, waiting.ours == pair.ours)
-        .subquery()
-    )
-
-
-def _ours(run: Run, pair: IdentifierPair) -> Subquery:
-    """``(target_id, fingerprint)`` of ours that have one."""
-    ours = profile_identifier.c
-    value = normalised(ours.value, compared_as(run, pair))
-    return (
-        select(ours.profile_id.label("target_id"), fingerprint_of(value).label("fingerprint"))
-        .where(ours.property_id == pair.ours)
-        .subquery()
-    )
+    return union_all(matched, *(found_by(run, link) for link in run.goal.links))
 
 
 def remember_waiting(database: Database, run: Run, now: datetime) -> None:

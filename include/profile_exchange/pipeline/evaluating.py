@@ -8,6 +8,7 @@ condition of a row, says which profiles those are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,10 +56,9 @@ def evaluate(engine: Engine, values: Table, planned: Sequence[PlannedExpectation
         raise _not_evaluated(engine, validator, planned)
     failed = [each for each, result in zip(planned, results, strict=True) if not result.success]
     unmet = [each for each in failed if not (each.limits_of or _map_metric(each))]
-    broken = [
-        Broken(each, _condition(validator, values, each)) for each in failed if each not in unmet
-    ]
-    return Evaluation(tuple(broken), tuple(unmet))
+    by_rows = [each for each in failed if each not in unmet]
+    conditions = _conditions(validator, values, by_rows)
+    return Evaluation(tuple(map(Broken, by_rows, conditions)), tuple(unmet))
 
 
 def _validator(engine: Engine, values: Table) -> Any:
@@ -142,17 +142,25 @@ def _map_metric(expectation: PlannedExpectation) -> str | None:
     return getattr(_configuration(expectation).to_domain_obj(), "map_metric", None)
 
 
-def _condition(
-    validator: Any, values: Table, expectation: PlannedExpectation
-) -> ColumnElement[bool]:
-    """The SQL condition for a row that breaks an expectation."""
+def _conditions(
+    validator: Any, values: Table, broken: Sequence[PlannedExpectation]
+) -> list[ColumnElement[bool]]:
+    """For each expectation the SQL condition of a row that breaks it."""
+    own = iter(_own_conditions(validator, [each for each in broken if not _is_ours(each)]))
+    return [_ours(validator, values, each) if _is_ours(each) else next(own) for each in broken]
+
+
+def _is_ours(expectation: PlannedExpectation) -> bool:
+    """Whether the rows are those of a condition that takes the place of its own."""
+    return bool(expectation.limits_of) or expectation.type in _UNIQUE
+
+
+def _ours(validator: Any, values: Table, expectation: PlannedExpectation) -> ColumnElement[bool]:
     if expectation.limits_of:
         return is_too_long(values.c[expectation.limits_of])
-    if argument := _UNIQUE.get(expectation.type):
-        named = expectation.kwargs[argument]
-        names = [named] if isinstance(named, str) else named
-        return _repeated(values, names, _rows_meant(validator, expectation))
-    return and_(_own_condition(validator, expectation), _rows_meant(validator, expectation))
+    named = expectation.kwargs[_UNIQUE[expectation.type]]
+    names = [named] if isinstance(named, str) else named
+    return _repeated(values, names, _rows_meant(validator, expectation))
 
 
 def _repeated(
@@ -165,20 +173,43 @@ def _repeated(
     return and_(tuple_(*(values.c[name] for name in names)).in_(several), meant)
 
 
-def _own_condition(validator: Any, expectation: PlannedExpectation) -> ColumnElement[bool]:
-    """Great Expectations' own condition, which leaves out which rows it is for."""
-    from great_expectations.exceptions.exceptions import GreatExpectationsError
+def _own_conditions(
+    validator: Any, broken: Sequence[PlannedExpectation]
+) -> list[ColumnElement[bool]]:
+    """Great Expectations' own conditions, and which rows they are for, which those leave out.
+
+    They are asked for together: for each question it looks at the table of values anew.
+    """
     from great_expectations.validator.metric_configuration import MetricConfiguration
 
-    name, kwargs = _metric(expectation)
-    wanted = MetricConfiguration(
-        name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]
-    )
+    wanted = []
+    for each in broken:
+        name, kwargs = _metric(each)
+        parts = kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]
+        wanted.append(MetricConfiguration(name, *parts))
+    found = _computed(validator, wanted)
+    for each, metric in zip(broken, wanted, strict=True):
+        if metric.id not in found:
+            raise _no_such_evaluation(each)
+    return [
+        and_(found[metric.id][0], _rows_meant(validator, each))
+        for each, metric in zip(broken, wanted, strict=True)
+    ]
+
+
+def _computed(validator: Any, wanted: Sequence[Any]) -> dict[Any, Any]:
+    """The metrics that can be computed, by id; where one cannot, all are tried by themselves."""
+    from great_expectations.exceptions.exceptions import GreatExpectationsError
+
+    compute = validator.metrics_calculator.compute_metrics
     try:
-        condition: ColumnElement[bool] = validator.get_metric(wanted)[0]
-    except GreatExpectationsError as error:
-        raise _no_such_evaluation(expectation) from error
-    return condition
+        return dict(compute(wanted)[0])
+    except GreatExpectationsError:
+        found: dict[Any, Any] = {}
+        for metric in wanted:
+            with suppress(GreatExpectationsError):
+                found |= compute([metric])[0]
+        return found
 
 
 def _rows_meant(validator: Any, expectation: PlannedExpectation) -> ColumnElement[bool]:

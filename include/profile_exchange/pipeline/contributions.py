@@ -26,7 +26,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Insert,
     Select,
     Table,
     Text,
@@ -37,18 +36,15 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    insert,
     literal,
-    literal_column,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy import Connection as Database
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, Insert
+from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.sql.dml import Update
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from profile_exchange.domain.connection import (
     ImportGoal,
@@ -72,10 +68,9 @@ from profile_exchange.pipeline.runs import Run
 from profile_exchange.store import tables
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.json_objects import object_of
+from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import profile
 
-#: Where an entry lies: within one snapshot the shortest way back to it.
-_PLACE: ColumnElement[Any] = literal_column(f"{tables.contribution.fullname}.ctid")
 _WRITTEN = (Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value)
 
 
@@ -84,24 +79,28 @@ def summed(goal: ImportGoal) -> list[PropertyMapping]:
     return [mapping for mapping in goal.mappings if mapping.strategy is Strategy.SUM]
 
 
-def held(run: Run, mapped: FromClause, mapping: PropertyMapping) -> tuple[LateralFromClause, Held]:
-    """What a sum of a mapped profile of ours holds now: its entry in the ledger, if any, and that.
+def held(
+    run: Run, mapped: FromClause, mapping: PropertyMapping
+) -> tuple[FromClause, ColumnElement[bool], Held]:
+    """What a sum of the mapped profiles of ours holds now: the entries, their join, their columns.
 
-    The entry is looked up by the whole of its key, profile by profile. Left to choose, PostgreSQL
-    reads all of the ledger for every package, or, before it has statistics, for every profile.
+    The entries are read once for a statement. Beside it other packages enter thousands that it
+    does not see: PostgreSQL would pass over them again for every profile, in a table that was
+    empty when it made its plan.
     """
     ledger = tables.contribution
-    last = (
-        select(ledger.c.source_id, ledger.c.amount, _PLACE.label("place"))
-        .where(_is_of(run, mapping, ledger), ledger.c.target_id == mapped.c.target_id)
-        .offset(0)
-        .lateral()
+    entries = (
+        select(ledger.c.target_id, ledger.c.source_id, ledger.c.amount)
+        .where(_is_of(run, mapping, ledger))
+        .cte()
+        .prefix_with("MATERIALIZED")
     )
-    from_another: ColumnElement[bool] = last.c.source_id != mapped.c.profile_id
+    from_another: ColumnElement[bool] = entries.c.source_id != mapped.c.profile_id
     if mapping.restriction is Restriction.NEW_PROFILES_ONLY:
         # It has nothing to say about a profile that is there, whoever wins it.
         from_another = false()
-    return last, Held(last.c.amount, from_another)
+    same = entries.c.target_id == mapped.c.target_id
+    return entries, same, Held(entries.c.amount, from_another)
 
 
 def _is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElement[bool]:
@@ -128,7 +127,11 @@ def forget_emptied(database: Database, run: Run, package: IdRange) -> None:
 def remember(database: Database, run: Run, package: IdRange) -> None:
     """Remember what the profiles of a package have contributed, for the difference next time."""
     for mapping in summed(run.goal):
-        database.execute(_changed(run, package, mapping))
+        # A first run need not look for what is there already: that takes twice as long. No other
+        # package has these profiles of ours, and no other run is at work.
+        known = exists().where(_is_of(run, mapping, tables.contribution))
+        some_known = bool(database.execute(select(known)).scalar_one())
+        database.execute(_changed(run, package, mapping, some_known=some_known))
     _forget_replaced(database, run, package)
 
 
@@ -161,49 +164,48 @@ def _forget(
         database.execute(delete(ledger).where(mine, ledger.c.target_id.in_(ours), condition))
 
 
-def _changed(run: Run, package: IdRange, mapping: PropertyMapping) -> Insert:
-    """Enter what a package's profiles contribute now, where it is not what they did before.
-
-    Nobody else enters anything for them meanwhile: the run holds the pen, and no other package
-    has these profiles of ours. So what is there is updated and what is not is inserted; to have
-    PostgreSQL find that out row by row takes twice as long.
-    """
-    ledger = tables.contribution
-    rows = _contributed_anew(run, package, mapping).cte("contributed")
-    known = (
-        update(ledger)
-        .where(rows.c.place == _PLACE, ledger.c.target_id == rows.c.target_id)
-        .values(source_id=rows.c.source_id, amount=rows.c.amount)
-    )
-    key = (literal(run.connection.id), literal(mapping.target), literal(mapping.label))
-    new = (
-        select(*key, rows.c.target_id, rows.c.source_id, rows.c.amount)
-        .where(rows.c.place.is_(None))
-        # In the order of the ledger's index, which then grows at one place.
-        .order_by(rows.c.target_id)
-    )
-    names = ["connection", "property_id", "source_property", "target_id", "source_id", "amount"]
-    return insert(ledger).from_select(names, new).add_cte(known.cte("known"))
-
-
-def _contributed_anew(run: Run, package: IdRange, mapping: PropertyMapping) -> Select[Any]:
-    """``(target_id, source_id, amount, place)``: where the ledger has an entry to be changed."""
-    mapped, fate = run.staging.mapped, run.staging.fate
-    last, before = held(run, mapped, mapping)
+def _changed(run: Run, package: IdRange, mapping: PropertyMapping, *, some_known: bool) -> Insert:
+    """Enter what a package's profiles contribute now, where it is not what they did before."""
+    mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
+    last, same, before = held(run, mapped, mapping)
     amount = contributed(brought(mapped.c.sums, mapping), before)
-    return (
+    rows = (
         select(
+            literal(run.connection.id),
+            literal(mapping.target),
             mapped.c.target_id,
-            mapped.c.profile_id.label("source_id"),
-            amount.label("amount"),
-            last.c.place,
+            literal(mapping.label),
+            mapped.c.profile_id,
+            amount,
         )
         .select_from(
-            mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, true())
+            mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, same)
         )
         .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(_WRITTEN), amount.isnot(None))
-        .where(or_(amount.is_distinct_from(last.c.amount), before.from_another))
+        .where(or_(amount.is_distinct_from(before.amount), before.from_another))
+        # In the order of the ledger's index, which then grows at one place.
+        .order_by(mapped.c.target_id)
     )
+    names = [
+        *("connection", "property_id", "target_id"),
+        *("source_property", "source_id", "amount"),
+    ]
+    entry = insert_into(ledger).from_select(names, rows)
+    if not some_known:
+        return entry
+    new = {"source_id": entry.excluded.source_id, "amount": entry.excluded.amount}
+    return entry.on_conflict_do_update(constraint=ledger.primary_key, set_=new)
+
+
+def count_contributions(database: Database, run: Run) -> None:
+    """Have PostgreSQL know how much there is in the ledger, at the end of a run that adds up.
+
+    The next run may be small and come soon, before autovacuum has looked: not knowing, PostgreSQL
+    would go through all entries of the connection for each profile.
+    """
+    if summed(run.goal):
+        key = (column.name for column in tables.contribution.primary_key)
+        analyze(database, tables.contribution, *key)
 
 
 def take_out_of_left(

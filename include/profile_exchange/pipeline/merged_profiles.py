@@ -81,9 +81,10 @@ def _beside_the_ledger(
     source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
     holding: dict[PropertyMapping, Held] = {}
     for mapping in summed(run.goal):
-        last, holding[mapping] = held(run, mapped, mapping)
+        entries, same, holding[mapping] = held(run, mapped, mapping)
         # What holds nothing holds nothing of theirs, whatever the ledger says (`forget_emptied`).
-        source = source.outerjoin(last, has(profile.c.properties, mapping.target))
+        there = has(profile.c.properties, mapping.target)
+        source = source.outerjoin(entries, and_(same, there))
     return source, holding
 
 

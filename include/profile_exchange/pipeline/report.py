@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, select, update
 
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import FateCounts, PropertyCounts
+from profile_exchange.pipeline.contributions import count_contributions
 from profile_exchange.pipeline.gate import received_profiles
 from profile_exchange.pipeline.per_property import record_properties, recorded_properties
 from profile_exchange.pipeline.quarantining import conclude
@@ -74,6 +75,7 @@ def report(run: Run, now: datetime) -> Report:
         conclude(database, run, now)
         _record_segments(database, run)
         purge(database, run, now)
+        count_contributions(database, run)
         run.staging.drop_profiles(database)
         return done
 

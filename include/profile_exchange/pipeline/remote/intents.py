@@ -34,7 +34,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    true,
     tuple_,
     update,
 )
@@ -130,7 +129,7 @@ def brings(
 def _intend(
     database: Database, run: Run, mapped: Subquery, mapping: PropertyMapping, now: datetime
 ) -> None:
-    last, before = held(run, mapped, mapping)
+    entries, same, before = held(run, mapped, mapping)
     amount = brings(mapped.c.sums, mapped.c.is_new, mapping)
     had = func.coalesce(before.amount, 0)
     rows = (
@@ -145,7 +144,7 @@ def _intend(
             _held_in_all(run, mapping.target, mapped.c.target_id),
             literal(now),
         )
-        .select_from(mapped.outerjoin(last, true()))
+        .select_from(mapped.outerjoin(entries, same))
         .where(or_(amount.isnot(None), func.coalesce(before.from_another, False)))
         .where(or_(amount.is_distinct_from(before.amount), before.from_another))
     )

@@ -24,10 +24,11 @@ pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_page_a_commit() -> Iterator[None]:
-    """Let a pull be interrupted between its commits."""
+def little_is_much() -> Iterator[None]:
+    """Let a pull be interrupted between its commits; what two profiles have is a common value."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("profile_exchange.pipeline.pull.PAGES_PER_COMMIT", 1)
+        patch.setattr("profile_exchange.pipeline.matching.COMMON", 1)
         yield
 
 

@@ -48,6 +48,8 @@ from profile_exchange.store.tables import profile, profile_identifier
 
 #: The outcome of who goes on; all others are the reason why not.
 MATCHED = "matched"
+#: A value that more received rows than this have is common.
+COMMON = 20
 
 
 def matching(run: Run, ids: IdRange) -> tuple[FromClause, Select[Any]]:
@@ -212,19 +214,26 @@ def _agreed(run: Run, came: CTE, pairs: list[IdentifierPair]) -> Select[Any]:
 
 
 def _agreed_on_value(run: Run, pair: IdentifierPair, theirs: Subquery) -> Select[Any]:
-    """Each value is looked for once, whoever has it: one may be that of thousands on both sides."""
-    values = select(theirs.c.value_0).distinct().subquery("their_values")
+    """Values that many received rows have are looked for once each: thousands of ours may have
+    the same one, and each of theirs with each of ours would be millions."""
+    many = func.count() > COMMON
+    common = select(theirs.c.value_0).group_by(theirs.c.value_0).having(many).cte()
+    is_common = theirs.c.value_0.in_(select(common.c.value_0))
+    own = select(theirs).where(~is_common).subquery()
+    one_by_one = _agreed_on(run, [pair], own).add_columns(literal(1).label("number"))
+    return select(union_all(one_by_one, _agreed_on_common(run, pair, theirs, common)).subquery())
+
+
+def _agreed_on_common(run: Run, pair: IdentifierPair, theirs: Subquery, common: CTE) -> Select[Any]:
     ours = _ours(run, [pair])
-    # One of ours is there once for each value, but for those that differ only in their case.
-    holder = ours.c.profile_id.distinct() if folds_case(run, pair) else ours.c.profile_id
     found = (
         select(
-            values.c.value_0,
+            common.c.value_0,
             func.array_agg(ours.c.profile_id)[1].label("target_id"),
-            func.count(holder).label("number"),
+            func.count(ours.c.profile_id.distinct()).label("number"),
         )
-        .join_from(values, ours, ours.c.value_0 == values.c.value_0)
-        .group_by(values.c.value_0)
+        .join_from(common, ours, ours.c.value_0 == common.c.value_0)
+        .group_by(common.c.value_0)
         .subquery("found")
     )
     columns = (theirs.c.profile_id, theirs.c.segment, found.c.target_id, found.c.number)

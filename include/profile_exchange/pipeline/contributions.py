@@ -71,6 +71,8 @@ from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import profile
 
+#: Entries of a connection.
+_FEW = 10_000
 _WRITTEN = (Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value)
 
 
@@ -80,27 +82,37 @@ def summed(goal: ImportGoal) -> list[PropertyMapping]:
 
 
 def held(
-    run: Run, mapped: FromClause, mapping: PropertyMapping
+    run: Run, mapped: FromClause, mapping: PropertyMapping, *, few: bool = False
 ) -> tuple[FromClause, ColumnElement[bool], Held]:
     """What a sum of the mapped profiles of ours holds now: the entries, their join, their columns.
 
-    The entries are read once for a statement. Beside it other packages enter thousands that it
-    does not see: PostgreSQL would pass over them again for every profile, in a table that was
-    empty when it made its plan.
+    ``few`` is what `has_few` says, for a statement beside which other packages are written.
     """
     ledger = tables.contribution
     entries = (
         select(ledger.c.target_id, ledger.c.source_id, ledger.c.amount)
         .where(_is_of(run, mapping, ledger))
         .cte()
-        .prefix_with("MATERIALIZED")
     )
+    if few:
+        entries = entries.prefix_with("MATERIALIZED")
     from_another: ColumnElement[bool] = entries.c.source_id != mapped.c.profile_id
     if mapping.restriction is Restriction.NEW_PROFILES_ONLY:
         # It has nothing to say about a profile that is there, whoever wins it.
         from_another = false()
     same = entries.c.target_id == mapped.c.target_id
     return entries, same, Held(entries.c.amount, from_another)
+
+
+def has_few(database: Database, run: Run) -> bool:
+    """Whether a connection has so few entries in the ledger that they are best read once.
+
+    Beside a package others enter thousands, which it does not see. In a table that was empty when
+    it made its plan, PostgreSQL would pass over them again for every profile.
+    """
+    ledger = tables.contribution
+    mine = select(ledger.c.target_id).where(ledger.c.connection == run.connection.id).limit(_FEW)
+    return bool(database.execute(select(func.count() < _FEW).select_from(mine.subquery())).scalar())
 
 
 def _is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElement[bool]:
@@ -124,14 +136,15 @@ def forget_emptied(database: Database, run: Run, package: IdRange) -> None:
     _forget(database, run, package, run.goal.targets, empty)
 
 
-def remember(database: Database, run: Run, package: IdRange) -> None:
+def remember(database: Database, run: Run, package: IdRange, *, few: bool) -> None:
     """Remember what the profiles of a package have contributed, for the difference next time."""
     for mapping in summed(run.goal):
         # A first run need not look for what is there already: that takes twice as long. No other
         # package has these profiles of ours, and no other run is at work.
         known = exists().where(_is_of(run, mapping, tables.contribution))
         some_known = bool(database.execute(select(known)).scalar_one())
-        database.execute(_changed(run, package, mapping, some_known=some_known))
+        changed = _changed(run, package, mapping, few=few, some_known=some_known)
+        database.execute(changed)
     _forget_replaced(database, run, package)
 
 
@@ -164,10 +177,12 @@ def _forget(
         database.execute(delete(ledger).where(mine, ledger.c.target_id.in_(ours), condition))
 
 
-def _changed(run: Run, package: IdRange, mapping: PropertyMapping, *, some_known: bool) -> Insert:
+def _changed(
+    run: Run, package: IdRange, mapping: PropertyMapping, *, few: bool, some_known: bool
+) -> Insert:
     """Enter what a package's profiles contribute now, where it is not what they did before."""
     mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
-    last, same, before = held(run, mapped, mapping)
+    last, same, before = held(run, mapped, mapping, few=few)
     amount = contributed(brought(mapped.c.sums, mapping), before)
     rows = (
         select(

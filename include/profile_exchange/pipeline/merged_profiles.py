@@ -37,13 +37,15 @@ from profile_exchange.store.tables import profile
 PLACE: ColumnElement[Any] = literal_column(f"{profile.fullname}.ctid")
 
 
-def existing_after(run: Run, mapped: FromClause, objectives: Sequence[Objective]) -> Select[Any]:
+def existing_after(
+    run: Run, mapped: FromClause, objectives: Sequence[Objective], *, few: bool = False
+) -> Select[Any]:
     """``(profile_id, target_id, place, before, after)``: those of ours that are there and allowed.
 
     ``mapped`` is rows of the staging table of that name; ``before`` and ``after`` are all
-    properties of our profile. `tally.offered` follows them.
+    properties of our profile. `tally.offered` follows them. ``few`` is for `contributions.held`.
     """
-    source, holding = _beside_the_ledger(run, mapped)
+    source, holding = _beside_the_ledger(run, mapped, few=few)
     after = merged(profile.c.properties, mapped, run.goal.mappings, holding, run.plan.targets)
     return (
         select(
@@ -75,13 +77,13 @@ def existing_refused(run: Run, mapped: FromClause, objectives: Sequence[Objectiv
 
 
 def _beside_the_ledger(
-    run: Run, mapped: FromClause
+    run: Run, mapped: FromClause, *, few: bool = False
 ) -> tuple[FromClause, dict[PropertyMapping, Held]]:
     """Mapped profiles beside ours and what sums of ours hold of theirs, and where that is."""
     source: FromClause = mapped.join(profile, profile.c.id == mapped.c.target_id)
     holding: dict[PropertyMapping, Held] = {}
     for mapping in summed(run.goal):
-        entries, same, holding[mapping] = held(run, mapped, mapping)
+        entries, same, holding[mapping] = held(run, mapped, mapping, few=few)
         # What holds nothing holds nothing of theirs, whatever the ledger says (`forget_emptied`).
         there = has(profile.c.properties, mapping.target)
         source = source.outerjoin(entries, and_(same, there))

@@ -132,8 +132,8 @@ def settle_and_tally(database: Database, run: Run, rows: CTE, fate: Fate, reason
     fates = (
         select(
             rows.c.profile_id,
-            _either({one: fate.value for one, (fate, _) in instead.items()}, fate.value),
-            _either({one: reason.value for one, (_, reason) in instead.items()}, reason.value),
+            _either({one: word.value for one, (word, _) in instead.items()}, fate.value),
+            _either({one: why.value for one, (_, why) in instead.items()}, reason.value),
         )
         # In the order of the index, which then grows at a few places instead of everywhere.
         .order_by(rows.c.profile_id)

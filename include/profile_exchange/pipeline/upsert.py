@@ -38,6 +38,7 @@ from profile_exchange.pipeline.approval import check_decided
 from profile_exchange.pipeline.claiming import claim
 from profile_exchange.pipeline.contributions import (
     forget_emptied,
+    has_few,
     remember,
     summed,
     take_out_of_left,
@@ -123,7 +124,8 @@ def _attempt(run: Run, package: IdRange, now: datetime, so_far: Mapping[str, Any
         hold_pen(database, run)
         objectives = objectives_of(database, run)
         forget_emptied(database, run, package)
-        modified = _modify(database, run, package, objectives, now)
+        few = bool(summed(run.goal)) and has_few(database, run)
+        modified = _modify(database, run, package, objectives, now, few=few)
         _withhold_withdrawn(database, run, package, objectives)
         created = _create(database, run, package, now)
         unchanged = _leave(database, run, package)
@@ -131,7 +133,7 @@ def _attempt(run: Run, package: IdRange, now: datetime, so_far: Mapping[str, Any
         if tally.refused:
             quarantine_totals(database, run, package, objectives, now)
         tally += Tally(taken_back=take_out_of_left(database, run, package, objectives, now))
-        remember(database, run, package)
+        remember(database, run, package, few=few)
         received = remember_received(database, run, package, now)
         done = Written(received, created.profiles, modified.profiles, unchanged.profiles)
         fill_entry(database, run, package, done, tally)
@@ -174,9 +176,12 @@ def _modify(
     package: IdRange,
     objectives: Sequence[Objective],
     now: datetime,
+    *,
+    few: bool,
 ) -> Tally:
     """Write what changes. A profile whose total is refused is written as it was, and rejected."""
-    computed = existing_after(run, _on_the_way(run, package), objectives).subquery("computed")
+    mapped = _on_the_way(run, package)
+    computed = existing_after(run, mapped, objectives, few=few).subquery("computed")
     before, after = computed.c.before, computed.c.after
     too_much = refused(after, run.goal.mappings)
     written = (

@@ -25,10 +25,12 @@ pytestmark = pytest.mark.timeout(3600)
 
 @pytest.fixture(autouse=True, scope="module")
 def little_is_much() -> Iterator[None]:
-    """Let a pull be interrupted between its commits; what two profiles have is a common value."""
+    """Let a pull be interrupted between its commits; what two profiles have is a common
+    value, and one entry in a ledger is not few."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("profile_exchange.pipeline.pull.PAGES_PER_COMMIT", 1)
         patch.setattr("profile_exchange.pipeline.matching.COMMON", 1)
+        patch.setattr("profile_exchange.pipeline.contributions._FEW", 1)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,6 +51,21 @@ from tests.pipeline.in_memory import (
 def at_once(step: Callable[..., Any], *arguments: Any) -> Any:
     """Take a step of the pipeline as it is."""
     return step(*arguments)
+
+
+class Timed:
+    """A way to take steps that notes in ``took`` how many seconds one of them takes, each time."""
+
+    def __init__(self, timed: Callable[..., Any]) -> None:
+        self.took: list[float] = []
+        self._timed = timed
+
+    def __call__(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        start = time.perf_counter()
+        done = at_once(step, *arguments)
+        if step is self._timed:
+            self.took.append(time.perf_counter() - start)
+        return done
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from profile_exchange.pipeline.join import join
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.staging import analyze
 from profile_exchange.store.tables import profile_identifier
-from tests.pipeline.exchange import Exchange, furnish, replace_ours
+from tests.pipeline.exchange import Exchange, Timed, furnish, replace_ours
 
 SHOP, NUMBER = {"theirs": "shop", "ours": "shop"}, {"theirs": "number", "ours": "number"}
 TYPES = {"shop": "SELECT!", "number": "SELECT!"}
@@ -38,20 +37,11 @@ def test_a_value_that_all_have_costs_no_look_at_everybody_for_each(store_url: st
     """Pair by pair it would be nine million rows, and many times as long."""
     furnish(store_url, TYPES, [{**each, "id": f"o{each['id']}"} for each in members(MANY)])
     exchange = exchange_of(store_url, members(MANY))
-    took: list[float] = []
-
-    def timed(step: Callable[..., Any], *arguments: Any) -> Any:
-        start = time.perf_counter()
-        done = step(*arguments)
-        if step is join:
-            took.append(time.perf_counter() - start)
-        return done
-
-    exchange.take = timed
+    exchange.take = timed = Timed(join)
     for link in ([NUMBER], [SHOP, NUMBER]):
         exchange.goal = {**exchange.goal, "links": [link]}
         assert exchange.counts().unchanged == MANY
-    alone, together = took
+    alone, together = timed.took
     assert together < 6 * alone
 
 

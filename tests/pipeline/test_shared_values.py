@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from profile_exchange.pipeline.join import join
-from tests.pipeline.exchange import Exchange, furnish
+from tests.pipeline.exchange import Exchange, Timed, furnish
 
 MANY = 3000
 MAPPINGS = [{"from": "sports", "to": "TaylorTimes_Sports"}]
@@ -33,21 +32,12 @@ def test_join_takes_about_as_long_as_where_all_differ(store_url: str, ours_are: 
     mails as texts."""
     furnish(store_url, {"mail": ours_are}, OURS)
     exchange = exchange_of(store_url)
-    took: list[float] = []
-
-    def timed(step: Callable[..., Any], *arguments: Any) -> Any:
-        start = time.perf_counter()
-        done = step(*arguments)
-        if step is join:
-            took.append(time.perf_counter() - start)
-        return done
-
-    exchange.take = timed
+    exchange.take = timed = Timed(join)
     exchange.theirs = EVERYBODY[MANY:]
     assert exchange.counts().unchanged == MANY
     exchange.theirs = EVERYBODY[:MANY]
     assert exchange.counts().ambiguous == MANY
-    apart, together = took
+    apart, together = timed.took
     assert together < 6 * apart
 
 

@@ -15,10 +15,8 @@ import signal
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import parent_process
+from collections.abc import Iterator, Sequence
+from multiprocessing import Process, parent_process
 from threading import Thread
 
 #: What is compiled when it is imported, if it is.
@@ -46,16 +44,12 @@ NOT_COMPILED = re.compile(
     r"|sqlalchemy/ext/automap\.py|psutil/_ps(windows|osx|bsd|sunos|aix)\.py|pyarrow/pandas_compat\.py"
     r"|fsspec/(asyn|prefetcher|parquet|gui|generic)\.py|psycopg/pq/_?pq_ctypes\.py)(/|$)"
 )
-#: Files that a process takes at a time. The large ones come first, so that all end together.
-_AT_A_TIME = 8
 
 
 def main() -> int:
     """Compile the packages of the environment that this Python belongs to; 0 when all are."""
-    found = sorted(sources(sysconfig.get_path("purelib")), key=os.path.getsize, reverse=True)
-    try:
-        compile_all(found)
-    except BrokenProcessPool:
+    found = sorted(sources(sysconfig.get_path("purelib")), key=os.path.getsize)
+    if not compile_all(found):
         print(
             "make: a process that compiled packages was killed, perhaps for want of memory: "
             "Python compiles the rest when it imports them.",
@@ -65,14 +59,21 @@ def main() -> int:
     return 0
 
 
-def compile_all(found: Iterable[str]) -> None:
-    """Compile on every core. Raises `BrokenProcessPool` where a process is killed.
+def compile_all(found: Sequence[str]) -> bool:
+    """Compile files on every core; whether every process came to its end.
 
-    `multiprocessing.Pool` starts another in its place, and waits for what the first had for good.
+    Each process has every nth file, so that of files in order of size all have as much to do.
+    A pool would have a queue for it, which a process that is killed leaves in disorder:
+    ``multiprocessing.Pool`` waits for good for what it had, and ``ProcessPoolExecutor`` may end
+    with a traceback of its own.
     """
-    with ProcessPoolExecutor(initializer=_begin) as pool:
-        for _ in pool.map(compile_one, found, chunksize=_AT_A_TIME):
-            pass
+    cores = os.cpu_count() or 1
+    processes = [Process(target=_compile_share, args=(found[n::cores],)) for n in range(cores)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return not any(process.exitcode for process in processes)
 
 
 def sources(folder: str) -> Iterator[str]:
@@ -90,14 +91,16 @@ def compile_one(source: str) -> None:
     compileall.compile_file(source, quiet=2)
 
 
-def _begin() -> None:
-    """Have a new process say nothing, and outlive neither Ctrl-C nor the one that started it.
+def _compile_share(share: Sequence[str]) -> None:
+    """Compile in a new process, which says nothing and ends with Ctrl-C and with its parent.
 
     What is doubtful in the packages of others is no news for whoever installs them.
     """
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     Thread(target=_end_with_parent, daemon=True).start()
+    for source in share:
+        compile_one(source)
 
 
 def _end_with_parent() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from measuring import Spent
-from results import STAGES, TARGET_MEMORY, TARGET_RATIO, Results
+from results import SHARED, STAGES, TARGET_MEMORY, TARGET_RATIO, Results
 from rich.console import Console
 from rich.table import Table
 
@@ -71,6 +71,10 @@ def _figures(results: Results) -> list[str]:
         f"(rounds {min(results.ratios):.2f} to {max(results.ratios):.2f}), "
         f"target {TARGET_RATIO} x."
     )
+    shared = (
+        f"Of that {results.shared_ratio:.2f} x by {', '.join(SHARED)}; "
+        "the floor has nothing of the other steps."
+    )
     again = (
         f"Unchanged run: {_met(results.again <= 1)} {results.again:.2f} x one that writes, "
         f"{unchanged.wal / MEGABYTE:,.0f} MB of WAL; "
@@ -79,6 +83,7 @@ def _figures(results: Results) -> list[str]:
     pace = f"{received / ours.seconds:,.0f}, the floor {received / theirs.seconds:,.0f}"
     return [
         total,
+        shared,
         f"Profiles a second: {pace}.",
         *_memory(results),
         f"WAL: {wal / MEGABYTE:,.0f} MB, the floor {floor_wal / MEGABYTE:,.0f} MB.",

@@ -23,6 +23,9 @@ STAGES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     ),
     "write": (("upsert", "report"), ("merge", "drop")),
 }
+#: The steps that do what the floor does too. The others are the project's own: the floor asks for
+#: a token and where the ranges start, validates nothing, has no limits and keeps no record.
+SHARED = ("pull", "join", "filter_by_consent", "map_properties", "upsert")
 
 
 @dataclass
@@ -72,6 +75,12 @@ class Results:
         return median(self.ratios)
 
     @property
+    def shared_ratio(self) -> float:
+        """What the project's `SHARED` steps take over the whole floor: the median."""
+        pairs = zip(self.project, self.floor, strict=True)
+        return median(ours.of(SHARED).seconds / theirs.total.seconds for ours, theirs in pairs)
+
+    @property
     def wal(self) -> tuple[float, float]:
         """Bytes of WAL, the project's and the floor's: medians."""
         return median(run.wal for run in self.project), median(run.wal for run in self.floor)
@@ -99,6 +108,7 @@ class Results:
             "rounds": len(self.project),
             "ratio": self.ratio,
             "ratios": self.ratios,
+            "shared_ratio": self.shared_ratio,
             "project": _as_json(self.project),
             "floor": _as_json(self.floor),
             "wal_bytes": self.wal,

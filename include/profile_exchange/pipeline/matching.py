@@ -70,6 +70,8 @@ def _to_be_matched(run: Run, ids: IdRange) -> list[ColumnElement[bool]]:
     staged = run.staging.staged
     return [
         ~settled(run.staging, staged, before=Step.JOIN),
+        # The same came in an earlier segment: this row only tells that it is in this one too.
+        staged.c.properties.isnot(None),
         *within(ids, staged.c.profile_id),
     ]
 

@@ -7,57 +7,28 @@ the cursor they end at: a repeated task goes on where the last one was.
 from __future__ import annotations
 
 import gc
-import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-import msgspec
 import psycopg
 from psycopg import sql
 
 from profile_exchange.domain.errors import FatalError, ProtocolViolation
 from profile_exchange.domain.fates import Fate, Reason
-from profile_exchange.domain.identifiers import BLANKS
-from profile_exchange.domain.moments import milliseconds_of
 from profile_exchange.domain.packages import IdRange
-from profile_exchange.domain.properties import LAST_MODIFIED_DATE
-from profile_exchange.domain.tenant import LEGISLATIONS
 from profile_exchange.pipeline.page_chain import PageChain
 from profile_exchange.pipeline.ports import Source
-from profile_exchange.pipeline.received import (
-    MalformedProfile,
-    Page,
-    PropertyValues,
-    ReceivedProfile,
-)
+from profile_exchange.pipeline.received import MalformedProfile, Page
 from profile_exchange.pipeline.runs import Run, check_holder
+from profile_exchange.pipeline.staged_rows import COLUMNS, Known, copy_block, stand_in_id
 from profile_exchange.store.database import connect, store_errors
 from profile_exchange.store.fingerprints import PURPOSE, Fingerprints
 
 PAGES_PER_COMMIT = 50
-
-_COLUMNS = (
-    "profile_id",
-    "part",
-    "segment",
-    "created_at",
-    "modified",
-    "privacy_legislation",
-    "consented_objectives",
-    "refused_objectives",
-    "properties",
-)
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-#: Stands for a profile whose id is no UUID, so that it can be counted.
-_MALFORMED_IDS = uuid.UUID("6f9619ff-8b86-d011-b42d-00c04fc964ff")
-_LAST_YEAR = 9999
-_NOTHING: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +44,12 @@ def pull(run: Run, source: Source, request: PullRequest) -> int:
     """Bring the profiles of a request into staging. Returns how many rows it staged in all."""
     if run.finished:
         return 0
-    received = 0
+    received, known = 0, Known(len(request.segments))
     with connect(run.store_url) as database, _collector_at_rest(), store_errors(run.store_url):
         for segment in request.segments:
-            received += _pull_segment(run, source, request, segment, database)
+            progress = _Progress(run, request.id_range.part, segment, known)
+            received += _pull_segment(run, source, request, progress, database)
+            known.close_segment()
     return received
 
 
@@ -84,10 +57,10 @@ def _pull_segment(
     run: Run,
     source: Source,
     request: PullRequest,
-    segment: str,
+    progress: _Progress,
     database: psycopg.Connection[Any],
 ) -> int:
-    progress = _Progress(run, request.id_range.part, run.plan.segments.index(segment))
+    segment = progress.segment
     progress.wait_for_turn(database)
     cursor, received, complete = progress.read(database)
     if complete:
@@ -130,13 +103,16 @@ def _pages(
 class _Progress:
     """How far one part of one segment has come, and the way into its staging table."""
 
-    def __init__(self, run: Run, part: int, segment: int) -> None:
+    def __init__(self, run: Run, part: int, segment: str, known: Known) -> None:
+        self.segment = segment
+        place = run.plan.segments.index(segment)
         self._run = run
-        self._key = (run.seq, part, segment)
+        self._known = known
+        self._key = (run.seq, part, place)
         table = sql.Identifier(*_table_name(run.staging.staged))
-        columns = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+        columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
         self._copy = sql.SQL("copy {} ({}) from stdin").format(table, columns)
-        self._suffix = f"\t{part}\t{segment}\t"
+        self._suffix = f"\t{part}\t{place}\t"
 
     def wait_for_turn(self, database: psycopg.Connection[Any]) -> None:
         """Let a task that was repeated while it was alive come to its end, until ours does."""
@@ -191,7 +167,7 @@ class _Progress:
 
     def _copied(self, copy: psycopg.Copy, page: Page) -> list[MalformedProfile]:
         # Apart from `stage`, so that no frame that waits for the next page holds this one's text.
-        block, malformed = copy_block(page, self._suffix)
+        block, malformed = copy_block(page, self._suffix, self._known)
         copy.write(block)
         return malformed
 
@@ -232,120 +208,6 @@ def _entries(
 
 def _table_name(table: Any) -> tuple[str, str]:
     return table.schema, table.name
-
-
-def stand_in_id(profile_id: str) -> uuid.UUID:
-    """The id under which a profile is counted: its own, or one made from it if it is no UUID."""
-    if _UUID.fullmatch(profile_id):
-        return uuid.UUID(profile_id)
-    return uuid.uuid5(_MALFORMED_IDS, profile_id.encode("utf-8", "replace").hex())
-
-
-def copy_block(page: Page, suffix: str) -> tuple[bytes, list[MalformedProfile]]:
-    """A page as COPY text, and the profiles in it that cannot be stored."""
-    lines: list[bytes] = []
-    malformed = list(page.malformed)
-    for profile in page.profiles:
-        line = _copy_line(profile, suffix)
-        if line is None:
-            malformed.append(_malformed(profile))
-        else:
-            lines.append(line)
-    return b"".join(lines), malformed
-
-
-def _malformed(profile: ReceivedProfile) -> MalformedProfile:
-    """What is wrong with a profile that was read and yet cannot be stored."""
-    if not _UUID.fullmatch(profile.id):
-        return MalformedProfile(profile.id, rule="id is a UUID", value=profile.id)
-    if not _is_datable(profile.creation_date):
-        return MalformedProfile(profile.id, "creation date is a date", value=profile.id)
-    held = ((p.id, value) for p in profile.properties or [] for value in p.values or [])
-    property_id, value = next((each for each in held if "\0" in each[1]), ("", profile.id))
-    return MalformedProfile(profile.id, "no NUL character", property_id, value)
-
-
-_encode = msgspec.json.Encoder().encode
-
-
-def _copy_line(profile: ReceivedProfile, suffix: str) -> bytes | None:
-    """One row of COPY text; None if it cannot be stored: an id that is no UUID, a NUL character."""
-    if not _UUID.fullmatch(profile.id):
-        return None
-    held = _held(profile.properties or [])
-    properties = _encode(held)
-    if not _is_datable(profile.creation_date):
-        return None
-    head = (
-        f"{profile.id}{suffix}{_timestamp(profile.creation_date)}\t{_modified(held)}\t"
-        f"{_zone(profile.privacy_legislation)}\t"
-        f"{_texts(tuple(profile.consented_objectives or _NOTHING))}\t"
-        f"{_texts(tuple(profile.refused_objectives or _NOTHING))}\t"
-    ).encode()
-    if b"\x00" in head or (b"\\u0000" in properties and _has_nul(held)):
-        return None
-    # JSON has no raw control characters, so the backslash is all that COPY has to be told of.
-    return b"%b%b\n" % (head, properties.replace(b"\\", b"\\\\"))
-
-
-def _held(properties: Iterable[PropertyValues]) -> dict[str, list[str]]:
-    """``{property: values}`` without the values that are none: nothing but blanks."""
-    held: dict[str, list[str]] = {}
-    for prop in properties:
-        values = prop.values
-        if not values:
-            continue
-        if len(values) > 1 or not values[0].strip(BLANKS):
-            values = [value for value in values if value.strip(BLANKS)]
-            if not values:
-                continue
-        held[prop.id] = values
-    return held
-
-
-def _modified(held: Mapping[str, Sequence[str]]) -> int | str:
-    """When the other tenant last modified a profile, in COPY text."""
-    told = held.get(LAST_MODIFIED_DATE)
-    milliseconds = milliseconds_of(told[0]) if told else None
-    return r"\N" if milliseconds is None else milliseconds
-
-
-def _has_nul(held: dict[str, list[str]]) -> bool:
-    """Whether a NUL character is in there; a backslash in front of ``u0000`` looks like one."""
-    return any("\0" in text for name, values in held.items() for text in (name, *values))
-
-
-def _is_datable(moment: datetime | None) -> bool:
-    """Whether a moment is within the years 1 to 9999 in UTC too."""
-    return moment is None or moment.tzinfo is UTC or 1 < moment.year < _LAST_YEAR
-
-
-def _timestamp(moment: datetime | None) -> str:
-    """A moment in UTC: PostgreSQL knows no offset of 16 hours or more, and JSON does."""
-    if moment is None:
-        return "\\N"
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.isoformat()
-
-
-def _zone(told: str | None) -> str:
-    """A zone in COPY text: null if none came, or one that nobody knows. Unknown is no zone, in
-    which every objective needs consent, and not ``NONE``, in which few do."""
-    return told if told in LEGISLATIONS else r"\N"
-
-
-@lru_cache(maxsize=4096)
-def _texts(values: tuple[str, ...]) -> str:
-    """A text[] literal in COPY text. Objectives repeat, so most are built once."""
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return _escape("{" + ",".join(f'"{value}"' for value in quoted) + "}")
-
-
-@lru_cache(maxsize=4096)
-def _escape(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
-    return escaped.replace("\n", "\\n").replace("\r", "\\r")
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 A table of its own for each run needs no index to find a run's rows, has statistics of its own,
 and is dropped in an instant. They are logged tables: what was pulled survives a crash.
 
-- ``staged``: profiles as they came, one row for each segment they came in;
+- ``staged``: profiles as they came, one row for each segment they came in, with properties in the
+  first of those that are alike;
 - ``matched``: the profiles that are still on their way, and which of ours they match;
 - ``mapped``: what would be written to ours, by strategy;
 - ``fate``: profiles that are settled; its primary key is why nobody has two fates.
@@ -122,7 +123,8 @@ def staging(seq: int) -> Staging:
             Column("privacy_legislation", Text),
             Column("consented_objectives", ARRAY(Text), nullable=False),
             Column("refused_objectives", ARRAY(Text), nullable=False),
-            Column("properties", JSONB, nullable=False),
+            # Null where the very same came in an earlier segment (`staged_rows.Known`).
+            Column("properties", JSONB),
             postgresql_with=_UNATTENDED,
         ),
         matched=Table(

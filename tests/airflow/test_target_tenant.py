@@ -91,7 +91,10 @@ def test_an_import_goes_the_way_that_the_tenant_s_file_and_airflow_s_connection_
 @pytest.mark.usefixtures("tenants")
 def test_credentials_for_another_host_are_not_used(store_url: str) -> None:
     connection = Ours(store_url, GOAL, THEIRS, TYPES).connection
-    named = r"for other\.example, but tenant harbor-goods is taylor-times\.localhost: correct its"
+    named = (
+        r"for other\.example, but tenant harbor-goods is taylor-times\.localhost: "
+        "correct the host of tenant harbor-goods, or"
+    )
     with (
         pytest.raises(WrongHost, match=named),
         target_tenant_of(connection, lambda _: stored(host="other.example")),

@@ -266,9 +266,9 @@ OURS = {"name": "Harbor Goods", "host": "harbor-goods.localhost", "address": "ht
 def test_a_check_that_is_never_answered_says_by_whom(
     asked: list[dict[str, str] | None], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process that asks says whom, and is then not heard of any more."""
+    """The process that asks says whom, and is then not heard of any more, or not to the end."""
     lines = [json.dumps({"asking": whom}) for whom in asked]
-    script = "printf '%s\\n' \"$@\"; exec sleep 60"
+    script = "printf '%s\\n' \"$@\"; printf '{\"asking\": '; exec sleep 60"
     command = ["sh", "-c", script, "sh", "Airflow says hello", *lines]
     monkeypatch.setattr("profile_exchange.cli.running_airflow.environment", lambda _: os.environ)
     monkeypatch.setattr("profile_exchange.cli.check._command", lambda _: command)

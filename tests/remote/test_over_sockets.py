@@ -59,7 +59,9 @@ def tenant() -> Iterator[ScriptedTenant]:
 
 @pytest.fixture
 def client(tenant: ScriptedTenant) -> Iterator[RestClient]:
-    with RestClient(TenantCredentials(HOST, KEY, SECRET, tenant.base_url), PATIENCE) as made:
+    kept = TenantCredentials(HOST, KEY, SECRET, tenant.base_url)
+    own = kept.check_host(HOST, "tenant harbor-goods", "the host of tenant harbor-goods")
+    with RestClient(own, PATIENCE) as made:
         yield made
 
 
@@ -244,11 +246,11 @@ LASTING: dict[str, tuple[Any, type[ExchangeError], str]] = {
     "401 twice": (lambda _: faults.busy(401), CredentialsRefused, "still valid"),
     "403": (lambda _: faults.busy(403), CredentialsRefused, "what they allow"),
     "404": (lambda _: faults.busy(404), ProtocolViolation, "versions of both sides"),
-    "421": (lambda _: faults.busy(421), WrongHost, "another host"),
+    "421": (lambda _: faults.busy(421), WrongHost, "correct the host of tenant harbor-goods"),
     "a redirection": (
         lambda _: faults.busy(307, Location="http://127.0.0.1:9/"),
         WrongHost,
-        "another host",
+        "correct the host of tenant harbor-goods",
     ),
     "a page of a website": (lambda _: Answer(b"<html>"), ProtocolViolation, "BlueConic tenant"),
     "an object instead of a list": (lambda _: Answer({}), ProtocolViolation, "BlueConic tenant"),

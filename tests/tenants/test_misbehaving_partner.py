@@ -64,7 +64,7 @@ def test_what_may_pass_is_asked_for_again(exchange: OverHttp, tenant: Tenant, fa
 
 
 LASTING: dict[str, tuple[Fault, type[ExchangeError], str]] = {
-    "403": (lambda _: faults.busy(403), CredentialsRefused, "ask the other tenant"),
+    "403": (lambda _: faults.busy(403), CredentialsRefused, "ask that tenant"),
     "401 twice": (lambda _: faults.busy(401), CredentialsRefused, "still valid"),
     "404": (lambda _: faults.busy(404), NoLongerExposed, "take it out of the import goal"),
     "400": (lambda _: faults.busy(400), RequestRefused, "may have left the grant. Start a new run"),

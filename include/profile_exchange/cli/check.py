@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,10 +78,14 @@ def _late(connection: Connection, late: subprocess.TimeoutExpired) -> TransientE
 
 
 def _last_first(said: str) -> Iterator[dict[str, Any]]:
-    """What the process has printed for us, whatever else Airflow had it print."""
+    """What the process has printed for us, whatever else Airflow had it print.
+
+    A line that its end has cut off is none.
+    """
     for line in reversed(said.splitlines()):
         if line.startswith("{"):
-            yield json.loads(line)
+            with suppress(ValueError):
+                yield json.loads(line)
 
 
 def _command(connection_id: str) -> list[str]:

@@ -41,4 +41,4 @@ def own_credentials(tenant: Tenant, lookup: Lookup) -> TenantCredentials:
         )
     called = f"The Airflow connection {tenant.credentials}"
     kept = credentials_in(stored, called)
-    return kept.check_host(tenant.host, f"tenant {tenant.id}", "its host")
+    return kept.check_host(tenant.host, f"tenant {tenant.id}", f"the host of tenant {tenant.id}")

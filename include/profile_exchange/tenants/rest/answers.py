@@ -17,6 +17,7 @@ from profile_exchange.domain.errors import (
     SourceUnavailable,
     WrongHost,
 )
+from profile_exchange.tenants.rest.credentials import TenantCredentials
 
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 1 << 20
@@ -64,7 +65,7 @@ def unpacked(host: str, chunks: Iterable[bytes], encoding: str, limit: int) -> b
     elif packing not in {"", "identity"}:
         raise ProtocolViolation(
             f"{host} packs its answers in a way that it was not asked for: this side takes gzip, "
-            "or none. Report this to the other tenant."
+            "or none. Report this to that tenant."
         )
     return b"".join(pieces)
 
@@ -76,7 +77,7 @@ def _bounded(host: str, pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
         if left < 0:
             raise ProtocolViolation(
                 f"{host} sends an answer of more than {limit:,} bytes: make pages smaller by "
-                "EXCHANGE_PAGE_SIZE, or ask the other tenant what it sends."
+                "EXCHANGE_PAGE_SIZE, or ask that tenant what it sends."
             )
         yield piece
 
@@ -103,9 +104,9 @@ def _broken_off(host: str) -> SourceUnavailable:
     return SourceUnavailable(f"A packed answer of {host} is damaged or broke off; asking again.")
 
 
-def raise_for(answer: Answer, host: str, path: str) -> None:
+def raise_for(answer: Answer, asked: TenantCredentials, path: str) -> None:
     """Raise what any status but 200 means for the run (SEMANTICS, Failing)."""
-    status = answer.status
+    status, host = answer.status, asked.host
     if status == HTTPStatus.OK:
         return
     if status in _REFUSED:
@@ -121,21 +122,21 @@ def raise_for(answer: Answer, host: str, path: str) -> None:
         )
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise CredentialsRefused(
-            f"{host} does not let these credentials use {path} ({status}): ask the other tenant "
-            "whether they are still valid and what they allow."
+            f"{host} does not let these credentials use {path} ({status}): ask that tenant whether "
+            "they are still valid and what they allow."
         )
     if status == HTTPStatus.NOT_FOUND:
         raise NoLongerExposed(
-            f"{host} does not expose {path} (404): ask the other tenant, or take it out of the "
-            "import goal."
+            f"{host} does not expose {path} (404): ask that tenant, or take it out of the import "
+            "goal."
         )
     if (
         status == HTTPStatus.MISDIRECTED_REQUEST
         or HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
     ):
         raise WrongHost(
-            f"What answers for {host} is another host ({status}): correct partner.host and the "
-            "Airflow connection."
+            f"What answers for {host} is another host ({status}): correct {asked.configured} and "
+            "the Airflow connection."
         )
     raise ProtocolViolation(
         f"{host} answered {status} to {path}, which REST API v2 does not describe for this "
@@ -143,19 +144,20 @@ def raise_for(answer: Answer, host: str, path: str) -> None:
     )
 
 
-def raise_for_token(answer: Answer, host: str) -> None:
+def raise_for_token(answer: Answer, asked: TenantCredentials) -> None:
     """Raise what any status but 200 means when key and secret were shown."""
+    host = asked.host
     if answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise CredentialsRefused(
-            f"{host} does not accept the consumer key and secret: ask the other tenant "
-            "for new ones, and put them into the Airflow connection."
+            f"{host} does not accept the consumer key and secret: ask that tenant for new ones, "
+            "and put them into the Airflow connection."
         )
     if answer.status == HTTPStatus.NOT_FOUND:
         raise WrongHost(
-            f"{host} has no REST API v2 (404 to /oauth/token): correct partner.host and the "
-            "Airflow connection."
+            f"{host} has no REST API v2 (404 to /oauth/token): correct {asked.configured} and "
+            "the Airflow connection."
         )
-    raise_for(answer, host, "/oauth/token")
+    raise_for(answer, asked, "/oauth/token")
 
 
 def _moment(value: str) -> datetime | None:

@@ -122,6 +122,11 @@ class RestClient:
         return self._credentials.host
 
     @property
+    def credentials(self) -> TenantCredentials:
+        """Whom the session is with, and where that is configured."""
+        return self._credentials
+
+    @property
     def server_time(self) -> datetime | None:
         """The time by the tenant's clock when it last answered; None if it did not say."""
         return self._server_time
@@ -139,7 +144,7 @@ class RestClient:
 
         def once() -> Any:
             answer = self.put_once(path, [], content)
-            raise_for(answer, self.host, path)
+            raise_for(answer, self._credentials, path)
             return parse(answer.body)
 
         return self._try(once)
@@ -171,7 +176,7 @@ class RestClient:
             # Expired or revoked in the middle of a pull: the same request again, once.
             self._token = ""
             answer = self._authorised(path, query)
-        raise_for(answer, self.host, path)
+        raise_for(answer, self._credentials, path)
         return parse(answer.body)
 
     def _authorised(
@@ -192,11 +197,11 @@ class RestClient:
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = self._send("POST", TOKEN_PATH, headers, urlencode(form).encode())
-        raise_for_token(answer, self.host)
+        raise_for_token(answer, self._credentials)
         token = read(answer.body, Token, TOKEN_PATH)
         if not _BEARER.fullmatch(token.access_token):
             raise ProtocolViolation(
-                f"{self.host} issued a token that no header can carry: ask the other tenant."
+                f"{self.host} issued a token that no header can carry: ask that tenant."
             )
         self._token = token.access_token
         lifetime = LIFETIME if token.expires_in is None else token.expires_in

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from profile_exchange.domain.errors import ConfigurationError, WrongHost
@@ -18,13 +18,15 @@ class TenantCredentials:
 
     ``host`` is the tenant's host name; ``base_url`` is where it is reached, normally
     ``https://<host>``; whatever answers there has to prove by its certificate that it is
-    ``host``. The secret shows in no representation.
+    ``host``. The secret shows in no representation. ``configured`` is where the host is written
+    down, for who has to correct it.
     """
 
     host: str
     client_id: str
     client_secret: str = field(repr=False)
     base_url: str = ""
+    configured: str = "partner.host"
 
     def __post_init__(self) -> None:
         if not self.base_url:
@@ -45,20 +47,20 @@ class TenantCredentials:
 
     def check_host(
         self,
-        configured: str,
+        host: str,
         whose: str = "the connection's partner",
-        where: str = "partner.host",
+        configured: str = "partner.host",
     ) -> TenantCredentials:
         """Return these credentials, or raise `WrongHost` if they are another tenant's.
 
-        ``whose`` the host is and ``where`` it is configured are told then.
+        ``whose`` the host is, and where it is ``configured``, is told then.
         """
-        if self.host.lower() != configured.lower():
+        if self.host.lower() != host.lower():
             raise WrongHost(
-                f"The credentials are for {self.host}, but {whose} is {configured}: "
-                f"correct {where}, or the host of the Airflow connection."
+                f"The credentials are for {self.host}, but {whose} is {host}: "
+                f"correct {configured}, or the host of the Airflow connection."
             )
-        return self
+        return replace(self, configured=configured)
 
 
 def _is_loopback(host: str) -> bool:

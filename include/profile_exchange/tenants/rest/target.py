@@ -125,7 +125,7 @@ class RestTarget:
                 f"{self._client.host} has nothing to write profiles to (404 to {_PROFILES}): check "
                 "the versions of both sides."
             )
-        raise_for(answer, self._client.host, _PROFILES)
+        raise_for(answer, self._client.credentials, _PROFILES)
         return Reply(Verdict.ANSWERED, read_results(answer.body, _PROFILES))
 
     def find(self, criteria: Alternative) -> Sequence[str]:

@@ -117,6 +117,8 @@ def test_a_look_that_fails_is_told_and_tried_again_ever_more_seldom(following: F
     expect(lost).to_be_hidden()
     waits = []
     for _ in range(4):
+        # It comes back when the page has seen this look fail, and not before it sets its clock.
+        lost.evaluate("note => { note.hidden = true; }")
         waits.append(following.next_try())
         expect(lost).to_be_visible()
     assert waits == [2, 4, 8, 16]

@@ -116,3 +116,47 @@ def test_a_long_list_is_added_to_in_no_time(store_url: str) -> None:
     assert exchange.finish(run, admission).counts.modified == 1
     assert time.perf_counter() - start < 10
     assert ours(store_url)[profile_id("a")]["Sport"] == many
+
+
+def test_a_profile_of_tens_of_thousands_of_values_takes_a_moment(store_url: str) -> None:
+    """More than a small number counts, and none of them is looked for among all others."""
+    furnish(store_url, {"email": "EMAIL!"}, [{"id": n, "email": f"{n}@example.com"} for n in "ab"])
+    goal = {**LINKED, "mappings": [{"from": "sports", "to": "Sports", "strategy": "ADD"}]}
+    many = [f"sport {n}" for n in range(40_000)]
+    theirs = [
+        {"id": 1, "email": "a@example.com", "sports": many},
+        {"id": 2, "email": "b@example.com", "sports": "Golf"},
+    ]
+    exchange = Exchange(store_url, goal, theirs, TYPES)
+    start = time.perf_counter()
+    assert exchange.counts().modified == 2
+    assert exchange.counts().unchanged == 2
+    assert time.perf_counter() - start < 30
+    assert ours(store_url)[profile_id("a")]["Sports"] == many
+
+
+def test_more_properties_are_validated_than_fit_into_a_row(store_url: str) -> None:
+    """Great Expectations looks at tables, and PostgreSQL's rows have an end."""
+    names = [f"p{n}" for n in range(500)]
+    first, last = names[0], names[-1]
+    furnish(store_url, {"email": "EMAIL!"}, [{"id": n, "email": f"{n}@example.com"} for n in "abc"])
+    longest = {"column": last, "max_value": 40}
+    goal = {
+        **LINKED,
+        "mappings": [{"from": name, "to": f"Their_{name}"} for name in names],
+        "expectations": [
+            {"type": "expect_column_value_lengths_to_be_between", "kwargs": longest},
+            {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 3}},
+        ],
+        "limits": {"max_rejected_share": 1},
+    }
+    full = dict.fromkeys(names, "x" * 30)
+    theirs = [
+        {"id": 1, "email": "a@example.com", **full},
+        {"id": 2, "email": "b@example.com", **full, first: "x" * 65_001},
+        {"id": 3, "email": "c@example.com", **full, last: "x" * 41},
+    ]
+    types = {"email": "EMAIL!", **dict.fromkeys(names, "SELECT")}
+    counts = Exchange(store_url, goal, theirs, types).counts()
+    assert (counts.modified, counts.rejected) == (1, 2)
+    assert len(ours(store_url)[profile_id("a")]) == 1 + len(names)

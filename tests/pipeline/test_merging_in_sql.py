@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Boolean, ColumnElement, Numeric, cast, literal, null, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
+from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.merging import canonical, contribute, merge, take_over
 from profile_exchange.domain.properties import FilterType
 from profile_exchange.pipeline.merging import Held, merged
@@ -81,10 +84,40 @@ def in_sql(
 def test_values_are_merged_as_the_domain_says(
     store_url: str, strategy: Strategy, current: list[str], incoming: list[str]
 ) -> None:
+    agrees_with_the_domain(store_url, strategy, current, incoming)
+
+
+def agrees_with_the_domain(
+    store_url: str, strategy: Strategy, current: list[str], incoming: list[str]
+) -> None:
     held = {TARGET: current} if current else {}
     expected = merge(strategy, current, incoming)
     found = in_sql(store_url, strategy, {**OTHER, **held}, incoming)
     assert found == {**OTHER, **({TARGET: expected} if expected else {})}
+
+
+@by_the_hundred
+@given(
+    strategy=st.sampled_from([Strategy.ADD, Strategy.REMOVE]),
+    current=lists,
+    incoming=st.lists(words, min_size=1, max_size=6),
+)
+def test_long_lists_are_merged_like_short_ones(
+    store_url: str, strategy: Strategy, current: list[str], incoming: list[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("profile_exchange.pipeline.merging._LONG", 0)
+        agrees_with_the_domain(store_url, strategy, current, incoming)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.ADD, Strategy.REMOVE])
+def test_lists_of_tens_of_thousands_take_a_moment(store_url: str, strategy: Strategy) -> None:
+    current, incoming = ([f"{word} {n}" for n in range(40_000)] for word in ("ours", "theirs"))
+    shared = [*current[::2], *incoming]
+    start = time.perf_counter()
+    found = in_sql(store_url, strategy, {TARGET: current}, shared)
+    assert time.perf_counter() - start < 10
+    assert len(found[TARGET]) == {Strategy.ADD: 80_000, Strategy.REMOVE: 20_000}[strategy]
 
 
 @by_the_hundred
@@ -96,6 +129,16 @@ def test_sums_are_what_the_domain_says(
     before = {TARGET: [canonical(total)]}
     found = in_sql(store_url, Strategy.SUM, before, canonical(amount), contributed)
     assert found == {TARGET: [canonical(expected)]}
+
+
+@by_the_hundred
+@given(total=numbers, amount=numbers, blanks=st.sampled_from(BLANKS))
+def test_a_number_with_blanks_around_it_is_one(
+    store_url: str, total: Decimal, amount: Decimal, blanks: str
+) -> None:
+    before = {TARGET: [f"{blanks}{canonical(total)}{blanks}"]}
+    found = in_sql(store_url, Strategy.SUM, before, canonical(amount))
+    assert found == ({TARGET: [canonical(total + amount)]} if amount else before)
 
 
 @by_the_hundred

@@ -14,6 +14,7 @@ from profile_exchange.pipeline.quarantining import ask_again, to_replay
 from profile_exchange.pipeline.received import MalformedProfile, Page
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import quarantine
+from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay, newest
 from tests.pipeline.exchange import Exchange, InMemorySource, furnish, ours, profile_id
 
 TYPES = {"email": "EMAIL!", "sports": "SELECT", "visits": "SELECT", "age": "RANGE"}
@@ -188,3 +189,12 @@ def test_a_run_of_what_changed_takes_everything_when_something_is_to_be_replayed
     exchange.finish(run, admission)
     assert [row.outcome for row in entries(exchange.store_url)] == ["repaired"]
     assert exchange.open().plan.pull.changed_since is not None
+
+
+def test_what_a_preview_rejects_is_not_in_quarantine(exchange: Exchange) -> None:
+    exchange.theirs = [person(1, sports=TELLTALE)]
+    exchange.gated(preview=True)
+    url, connection = exchange.store_url, exchange.connection_id
+    assert len(entries(url)) == 1
+    assert newest(url, connection, Wanted(), limit=10) == []
+    assert ask_replay(url, connection, Wanted(), exchange.today) == 0

@@ -7,12 +7,17 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from profile_exchange.domain.errors import LimitExceeded
 from profile_exchange.pipeline.waiting import MAX_SPANS, spans
 from profile_exchange.store.database import engine_for
-from profile_exchange.store.tables import waiting_identifier, waiting_profile, watermark
+from profile_exchange.store.tables import (
+    objective,
+    waiting_identifier,
+    waiting_profile,
+    watermark,
+)
 from tests.pipeline.exchange import Exchange, furnish, replace_ours
 
 GOAL = {
@@ -107,3 +112,15 @@ def test_a_profile_modified_at_no_time_there_is_stops_no_later_run(
     assert exchange.counts().unmatched == 2
     replace_ours(store_url, [{"id": "a", "email": "ann@example.com"}])
     assert exchange.counts().modified == 1
+
+
+def test_everything_is_pulled_when_an_objective_comes_to_need_no_consent(store_url: str) -> None:
+    """Who had not given it may be created now."""
+    furnish(store_url, {"email": "EMAIL!"}, [], [{"id": "offers", "legislations": ["GDPR"]}])
+    theirs = [{"id": 1, "email": "ann@example.com", "sports": "Rowing", "zone": "GDPR"}]
+    lenient = {"objectives": ["offers"], "consent": "consented_or_unneeded"}
+    exchange = Exchange(store_url, {**GOAL, "unmatched": "create"}, theirs, THEIRS, lenient)
+    assert exchange.counts().withheld == 1
+    with engine_for(store_url).begin() as database:
+        database.execute(update(objective).values(needs_consent=False))
+    assert exchange.counts().created == 1

@@ -15,6 +15,7 @@ from profile_exchange.pipeline.remote.upsert import upsert
 from profile_exchange.pipeline.report import Report, report
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.tenants.rest.answers import Answer
+from profile_exchange.tenants.rest.credentials import TenantCredentials
 from profile_exchange.tenants.rest.target import RestTarget
 from tests.accepting.conftest import Writer
 from tests.pipeline.exchange import Exchange
@@ -30,6 +31,7 @@ class ApiClient:
     """What `RestTarget` needs of a client, over the real app. ``faults`` are of writes to come."""
 
     host = "taylor-times.localhost"
+    credentials = TenantCredentials(host, "key", "secret")
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer

@@ -22,6 +22,9 @@ class Fate(StrEnum):
     UNCHANGED = "unchanged"
 
 
+#: The fates of profiles that were taken, whether or not there was anything to write.
+TAKEN = (Fate.CREATED, Fate.MODIFIED, Fate.UNCHANGED)
+
 #: What each fate says to people, in the order of the sum.
 MEANINGS: dict[Fate, str] = {
     Fate.SUPERSEDED: "another profile for the same one of ours was newer",

@@ -52,7 +52,7 @@ from profile_exchange.domain.connection import (
     Restriction,
     Strategy,
 )
-from profile_exchange.domain.fates import Fate
+from profile_exchange.domain.fates import TAKEN, Fate
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.filter_by_consent import allowed
@@ -73,7 +73,6 @@ from profile_exchange.store.tables import profile
 
 #: Entries of a connection.
 _FEW = 10_000
-_WRITTEN = (Fate.CREATED.value, Fate.MODIFIED.value, Fate.UNCHANGED.value)
 
 
 def summed(goal: ImportGoal) -> list[PropertyMapping]:
@@ -151,7 +150,7 @@ def remember(database: Database, run: Run, package: IdRange, *, few: bool) -> No
 def _forget_replaced(database: Database, run: Run, package: IdRange) -> None:
     """Forget what is in the ledger of properties whose values a SET has replaced."""
     mapped, fate, ledger = run.staging.mapped, run.staging.fate, tables.contribution
-    written = exists().where(fate.c.profile_id == mapped.c.profile_id, fate.c.fate.in_(_WRITTEN))
+    written = exists().where(fate.c.profile_id == mapped.c.profile_id, fate.c.fate.in_(TAKEN))
     replaced = exists().where(
         mapped.c.target_id == ledger.c.target_id,
         func.jsonb_exists(mapped.c.replacements, ledger.c.property_id),
@@ -196,7 +195,7 @@ def _changed(
         .select_from(
             mapped.join(fate, fate.c.profile_id == mapped.c.profile_id).outerjoin(last, same)
         )
-        .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(_WRITTEN), amount.isnot(None))
+        .where(_in(package, mapped.c.profile_id), fate.c.fate.in_(TAKEN), amount.isnot(None))
         .where(or_(amount.is_distinct_from(before.amount), before.from_another))
         # In the order of the ledger's index, which then grows at one place.
         .order_by(mapped.c.target_id)
@@ -272,7 +271,7 @@ def _is_elsewhere(run: Run, ledger: Table) -> ColumnElement[bool]:
     """
     fate, mapped, matched = run.staging.fate, run.staging.mapped, run.staging.matched
     of_source = fate.c.profile_id == ledger.c.source_id
-    written = exists().where(of_source, fate.c.fate.in_(_WRITTEN))
+    written = exists().where(of_source, fate.c.fate.in_(TAKEN))
     superseded = exists().where(of_source, fate.c.fate == Fate.SUPERSEDED.value)
     return or_(
         and_(written, ~exists().where(mapped.c.target_id == ledger.c.target_id)),

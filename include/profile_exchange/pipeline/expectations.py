@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from profile_exchange.domain.connection import (
@@ -35,6 +36,8 @@ _OF_PROFILES = frozenset(
         "expect_table_row_count_to_equal",
     }
 )
+#: Properties that are laid out together. Some 450 columns with long texts fit into a row.
+_TOGETHER = 200
 _FIRST_VALUE = RowCondition(ORDINAL, "==", 1)
 
 Json = dict[str, Any]
@@ -91,7 +94,33 @@ class PlannedExpectation:
         return f"Expectation {self.type} on {self.property_id or 'the run'}"
 
 
-def checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Properties whose values are laid out together, and what is expected of them."""
+
+    properties: Sequence[CheckedProperty]
+    expectations: Sequence[PlannedExpectation]
+
+
+def portions_of(goal: ImportGoal, plan: Plan) -> list[Portion]:
+    """All that is expected in a run: what the types demand of mapped values, and the connection's
+    own, which are of the first portion, together with all the properties that they name."""
+    properties = _checked_properties(goal, plan)
+    own = [checked for checked in properties if checked.named]
+    others = [checked for checked in properties if not checked.named]
+    room = max(_TOGETHER - len(own), 0)
+    starts = range(room, len(others), _TOGETHER)
+    rest = [others[start : start + _TOGETHER] for start in starts]
+    mapped = {mapping.source for mapping in goal.mappings}
+    groups = [[*own, *others[:room]], *rest]
+    portions = [Portion(some, [*_derived_of(some, mapped)]) for some in groups]
+    columns = {checked.id: checked.column for checked in own}
+    configured = [_configured(each, columns) for each in goal.expectations]
+    first = Portion(portions[0].properties, [*portions[0].expectations, *configured])
+    return [first, *portions[1:]]
+
+
+def _checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
     """Every source property that is mapped or that an expectation names, in a stable order."""
     mapped = [mapping.source for mapping in goal.mappings if mapping.source]
     named = [name for each in goal.expectations for name in each.needs]
@@ -102,17 +131,10 @@ def checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:
     ]
 
 
-def expectations(goal: ImportGoal, properties: list[CheckedProperty]) -> list[PlannedExpectation]:
-    """All expectations of a run: what the types demand of mapped values, and the connection's."""
-    mapped = {mapping.source for mapping in goal.mappings}
-    derived = [
-        expectation
-        for checked in properties
-        if checked.id in mapped
-        for expectation in _derived(checked)
-    ]
-    columns = {checked.id: checked.column for checked in properties}
-    return [*derived, *(_configured(each, columns) for each in goal.expectations)]
+def _derived_of(
+    properties: Sequence[CheckedProperty], mapped: Collection[str | None]
+) -> Iterator[PlannedExpectation]:
+    return chain.from_iterable(_derived(each) for each in properties if each.id in mapped)
 
 
 def _derived(checked: CheckedProperty) -> Iterator[PlannedExpectation]:

@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID, array
 from sqlalchemy.schema import CreateTable, DropTable
 
 from profile_exchange.domain.connection import Unmatched
-from profile_exchange.domain.fates import Fate, FateCounts, Reason
+from profile_exchange.domain.fates import TAKEN, Fate, FateCounts, Reason
 from profile_exchange.domain.forecast import Forecast, Overlap, PropertyForecast
 from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.contributions import summed
@@ -50,7 +50,6 @@ from profile_exchange.store.tables import profile
 
 #: Ids shown for each fate.
 SAMPLE = 5
-_PROCESSED = (Fate.CREATED, Fate.MODIFIED, Fate.UNCHANGED)
 _FILLED, _CHANGED, _EMPTIED, _SAME = "filled", "changed", "emptied", "same"
 _NO_PROPERTIES = cast(literal("{}"), JSONB)
 #: New profiles are only counted, never stored: any moment will do.
@@ -254,7 +253,7 @@ def _by_segment(planned: _Planned) -> dict[str, FateCounts]:
 
 
 def _by_property(planned: _Planned, counts: FateCounts) -> dict[str, PropertyForecast]:
-    processed = sum(counts.as_dict()[fate.value] for fate in _PROCESSED)
+    processed = sum(counts.as_dict()[fate.value] for fate in TAKEN)
     each = (
         func.unnest(planned.table.c.effects)
         .table_valued("effect", with_ordinality="place")

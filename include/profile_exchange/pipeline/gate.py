@@ -13,7 +13,7 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import func, select, update
 
 from profile_exchange.domain.connection import Limits
-from profile_exchange.domain.errors import LimitExceeded
+from profile_exchange.domain.errors import FatalError, LimitExceeded
 from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.forecast import Forecast
 from profile_exchange.domain.packages import IdRange, parts_for
@@ -23,7 +23,7 @@ from profile_exchange.pipeline.package_ledger import parts_written
 from profile_exchange.pipeline.refused_totals import refused_to_come
 from profile_exchange.pipeline.remote.forecast import known_before
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
-from profile_exchange.pipeline.settling import counts_by_fate
+from profile_exchange.pipeline.settling import counts_by_fate, settled
 from profile_exchange.store import tables
 
 
@@ -52,6 +52,7 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
         if parts := parts_written(database, run):
             rejected = _settled_as_rejected(database, run)
             return Admission(received, mapped, rejected, _packages(parts))
+        _check_everybody_is_accounted_for(database, run, received)
         last_received = _last_received(database, run)
         planned = _forecast(database, run, received)
         rejected = _rejected(database, run, planned)
@@ -64,6 +65,24 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
             _remember(database, run, planned)
     parts = parts_for(mapped, profiles_per_part, max_parts)
     return Admission(received, mapped, rejected, _packages(parts), planned)
+
+
+def _check_everybody_is_accounted_for(database: Database, run: Run, received: int) -> None:
+    """Whoever was received has a fate or is mapped. A run that wrote and then found otherwise could
+    not be reported, nor taken back.
+
+    It is not so after a step that was repeated alone, if what it says now is something else.
+    """
+    mapped = run.staging.mapped
+    on_the_way = select(func.count()).select_from(mapped).where(~settled(run.staging, mapped))
+    known = int(database.execute(on_the_way).scalar_one())
+    known += sum(counts_by_fate(database, run.staging).values())
+    if known != received:
+        raise FatalError(
+            f"Of {received} profiles that run {run.run_id} of {run.connection.id} received, the "
+            f"steps before the gate account for {known}: one was repeated, and those after it were "
+            "not. Nothing was written. Clear join and the tasks downstream of it."
+        )
 
 
 def _packages(parts: int) -> tuple[IdRange, ...]:
@@ -151,7 +170,8 @@ def _too_many_rejected(limits: Limits, figures: Figures) -> str:
 def _too_few_received(limits: Limits, figures: Figures) -> str:
     if not (figures.received and figures.last_received):
         return ""
-    drop = 1 - figures.received / figures.last_received
+    # Divided last, as the limit was written: 1 - 0.7 is a little more than 0.3.
+    drop = (figures.last_received - figures.received) / figures.last_received
     if drop <= limits.max_drop_share:
         return ""
     return (

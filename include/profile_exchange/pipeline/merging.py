@@ -15,10 +15,12 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Numeric,
+    Select,
     Text,
     and_,
     case,
     cast,
+    exists,
     false,
     func,
     literal,
@@ -29,11 +31,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
+from profile_exchange.domain.identifiers import BLANKS
 from profile_exchange.domain.properties import MAX_WHOLE_NUMBER, VALUE_FORMS, FilterType
 from profile_exchange.store.json_lists import numbered_values_of, values_of
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.value_forms import has_form
 
+#: Lists longer than this are compared by hashing: value by value, one profile could take hours.
+_LONG = 100
 _EMPTY = cast(literal("{}"), JSONB)
 _NO_VALUES = cast(literal("[]"), JSONB)
 
@@ -150,18 +155,31 @@ def _added(before: Json, additions: Json, target: str) -> Json:
         .group_by(each.c.value)
         .subquery("first")
     )
-    new = (
-        select(func.jsonb_agg(_ordered(first.c.value, first.c.place)))
-        .where(not_(_contains(present, first.c.value)))
-        .scalar_subquery()
-    )
+    new = select(func.jsonb_agg(_ordered(first.c.value, first.c.place)))
     return case(
         (incoming.is_(None), None),
+        # Null where nothing is new.
+        (_is_long(incoming), present.op("||")(_apart(new, first.c.value, present))),
         (_contains(present, incoming), None),
         # One value that is not there is all that is new; only longer lists are taken apart.
         (func.jsonb_array_length(incoming) == 1, present.op("||")(incoming)),
-        else_=present.op("||")(new),
+        else_=present.op("||")(_without(new, first.c.value, present)),
     )
+
+
+def _is_long(values: Json) -> ColumnElement[bool]:
+    return func.coalesce(func.jsonb_array_length(values) > _LONG, False)
+
+
+def _without(query: Select[Any], value: Json, others: Json) -> Json:
+    """What a query says of the values that are not among some others."""
+    return query.where(not_(_contains(others, value))).scalar_subquery()
+
+
+def _apart(query: Select[Any], value: Json, others: Json) -> Json:
+    """The same by a hash of all the others, which for short lists takes longer."""
+    other = numbered_values_of(others)
+    return query.where(~exists(select(1).where(other.c.value == value))).scalar_subquery()
 
 
 def _contains(values: Json, some: Json) -> ColumnElement[bool]:
@@ -174,11 +192,11 @@ def _ordered(value: Json, place: ColumnElement[Any]) -> Json:
 
 def _removed(before: Json, after: Json, removals: Json, targets: Sequence[str]) -> Json:
     for target in targets:
-        each = numbered_values_of(value_at(before, target))
-        left = (
-            select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
-            .where(not_(_contains(value_at(removals, target), each.c.value)))
-            .scalar_subquery()
+        each, gone = numbered_values_of(value_at(before, target)), value_at(removals, target)
+        rest = select(func.jsonb_agg(_ordered(each.c.value, each.c.place)))
+        left = case(
+            (_is_long(gone), _apart(rest, each.c.value, gone)),
+            else_=_without(rest, each.c.value, gone),
         )
         kept = object_of({target: left})
         key = cast(literal([target]), ARRAY(Text))
@@ -299,7 +317,8 @@ def number_at(properties: Json, target: str) -> ColumnElement[Any]:
 
 
 def _number(text: ColumnElement[str]) -> ColumnElement[Any]:
-    return case((has_form(text, FilterType.DECIMAL), cast(text, Numeric)), else_=0)
+    trimmed = func.btrim(text, BLANKS)
+    return case((has_form(trimmed, FilterType.DECIMAL), cast(trimmed, Numeric)), else_=0)
 
 
 def total_fits(total: ColumnElement[Any], filter_type: FilterType) -> ColumnElement[bool]:

@@ -3,7 +3,8 @@
 An entry says which run rejected which profile, for which property, rule and reason, with a
 fingerprint of the value and never the value. A profile is *in quarantine* while an entry of it has
 no outcome. Each successful run gives one to the entries of the runs before it: a profile that it
-received and did not reject is repaired.
+took is repaired, one that it rejected again has a new entry. Of one that it did not take for
+another reason, such as a consent, nobody has looked at the values.
 """
 
 from __future__ import annotations
@@ -13,11 +14,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import insert
 
-from profile_exchange.domain.fates import Fate, Reason
+from profile_exchange.domain.fates import TAKEN, Fate, Reason
 from profile_exchange.domain.quarantine import Outcome
 from profile_exchange.store.database import rows_written
 from profile_exchange.store.fingerprints import fingerprint_of
@@ -77,8 +89,11 @@ def forget(database: Database, seq: int, reason: Reason) -> None:
 
 
 def held(connection_id: str) -> ColumnElement[bool]:
-    """The entries of a connection that have no outcome: its profiles in quarantine."""
-    runs = select(run.c.seq).where(run.c.connection == connection_id)
+    """The entries of a connection that have no outcome: its profiles in quarantine.
+
+    What a preview rejects is a forecast.
+    """
+    runs = select(run.c.seq).where(run.c.connection == connection_id, ~run.c.preview)
     return and_(quarantine.c.outcome.is_(None), quarantine.c.run_seq.in_(runs))
 
 
@@ -111,6 +126,17 @@ def ask_again(
     return rows_written(database, again)
 
 
+def forget_settled_otherwise(database: Database, finished: Run) -> None:
+    """Take back what a run has entered of profiles that it did not reject in the end: a step before
+    the one that rejected them was repeated, and settled them first."""
+    fate = finished.staging.fate
+    otherwise = exists().where(
+        fate.c.profile_id == quarantine.c.profile_id, fate.c.fate != Fate.REJECTED.value
+    )
+    mine = quarantine.c.run_seq == finished.seq
+    database.execute(delete(quarantine).where(mine, otherwise))
+
+
 def conclude(database: Database, finished: Run, now: datetime) -> None:
     """Give earlier entries their outcome by the fates of a run, and answer what was asked."""
     waiting = and_(held(finished.connection.id), quarantine.c.run_seq < finished.seq)
@@ -120,7 +146,7 @@ def conclude(database: Database, finished: Run, now: datetime) -> None:
         again = fate.c.fate == Fate.REJECTED.value
         outcome = case((again, Outcome.REJECTED_AGAIN.value), else_=Outcome.REPAIRED.value)
         same = fate.c.profile_id == quarantine.c.profile_id
-        concluded = update(quarantine).where(waiting, same)
+        concluded = update(quarantine).where(waiting, same, or_(again, fate.c.fate.in_(TAKEN)))
         database.execute(concluded.values(outcome=outcome, outcome_at=now))
     started = select(run.c.started_at).where(run.c.seq == finished.seq).scalar_subquery()
     answered = and_(replay.c.connection == finished.connection.id, replay.c.asked_at <= started)

@@ -14,7 +14,7 @@ from profile_exchange.domain.fates import FateCounts, PropertyCounts
 from profile_exchange.pipeline.contributions import count_contributions
 from profile_exchange.pipeline.gate import received_profiles
 from profile_exchange.pipeline.per_property import record_properties, recorded_properties
-from profile_exchange.pipeline.quarantining import conclude
+from profile_exchange.pipeline.quarantining import conclude, forget_settled_otherwise
 from profile_exchange.pipeline.retention import purge
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, at_work
 from profile_exchange.pipeline.scope import move_watermark
@@ -61,6 +61,7 @@ def report(run: Run, now: datetime) -> Report:
         if _is_recorded(database, run):
             return _recorded(database, run)
         _check_packages(database, run)
+        forget_settled_otherwise(database, run)
         fates = counts_by_fate(database, run.staging)
         counts = FateCounts.of(received_profiles(database, run), fates).check()
         done = Report(

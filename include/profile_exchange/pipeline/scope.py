@@ -18,7 +18,9 @@ from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.connection import Connection, Pull
+from profile_exchange.domain.tenant import Objective
 from profile_exchange.pipeline.configured import decisive, digest
+from profile_exchange.pipeline.filter_by_consent import objectives_of
 from profile_exchange.pipeline.plan import Plan, PlannedPull, SegmentChanges
 from profile_exchange.pipeline.quarantining import to_replay
 from profile_exchange.pipeline.runs import SUCCEEDED, Run, import_goal
@@ -60,9 +62,8 @@ def planned_pull(database: Database, run: Run, source_time: datetime, now: datet
     """
     if run.goal.pull is Pull.COMPLETE:
         return PlannedPull()
-    pull = PlannedPull(
-        fingerprint=fingerprint(run.connection, run.plan), source_time=source_time, complete_at=now
-    )
+    decided_by = fingerprint(run.connection, run.plan, objectives_of(database, run))
+    pull = PlannedPull(fingerprint=decided_by, source_time=source_time, complete_at=now)
     mark = _watermark(database, run.connection.id)
     reason = _why_complete(mark, pull.fingerprint, run.goal.days_between_complete_pulls, now)
     if not reason and to_replay(database, run.connection.id):
@@ -87,8 +88,12 @@ def _why_complete(mark: Row[Any] | None, digest: str, days: int, now: datetime) 
     return ""
 
 
-def fingerprint(connection: Connection, plan: Plan) -> str:
-    """A digest of all that decides what an unchanged profile comes to."""
+def fingerprint(connection: Connection, plan: Plan, objectives: Sequence[Objective]) -> str:
+    """A digest of all that decides what an unchanged profile comes to.
+
+    ``objectives`` are the connection's as our tenant defines them: where one comes to need no
+    consent, those may be created who had given none.
+    """
     facts = decisive(connection)
     # Limits stop a run, or let it write: what a profile comes to is the same.
     facts["goal"].pop("limits")
@@ -101,6 +106,10 @@ def fingerprint(connection: Connection, plan: Plan) -> str:
             "sources": {key: known.filter_type for key, known in plan.sources.items()},
             "targets": dict(plan.targets),
             "identifiers": dict(plan.identifier_types),
+            "consent_needed": [
+                [each.id, each.needs_consent, sorted(each.legislations)]
+                for each in sorted(objectives, key=lambda each: each.id)
+            ],
         }
     )
 

@@ -17,10 +17,10 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Integer,
     MetaData,
     Numeric,
     Select,
-    SmallInteger,
     Table,
     Text,
     and_,
@@ -49,8 +49,8 @@ from profile_exchange.pipeline.expectations import (
     PROFILE_ID,
     CheckedProperty,
     PlannedExpectation,
-    checked_properties,
-    expectations,
+    Portion,
+    portions_of,
 )
 from profile_exchange.pipeline.package_ledger import decided
 from profile_exchange.pipeline.quarantining import Breach, enter, entered, entries, forget
@@ -96,27 +96,34 @@ def validate(run: Run, now: datetime) -> Validation:
 
 
 def _validate(run: Run, now: datetime) -> Validation:
-    properties = checked_properties(run.goal, run.plan)
-    planned = expectations(run.goal, properties)
-    values = _values_table(run.seq, properties)
-    # As they came: the column of a number is null where the text is none.
-    texts: dict[str, ColumnElement[Any]] = {p.id: values.c[p.raw] for p in properties}
     with run.engine.begin() as database:
         take_back(database, run.staging, Step.VALIDATE)
         forget(database, run.seq, Reason.EXPECTATION)
+        _note_stop(database, run, "")
+    portions = portions_of(run.goal, run.plan)
+    failed = sum(_look_through(run, portion, now) for portion in portions)
+    with run.engine.begin() as database:
+        rejected = _settle_quarantined(database, run)
+    return Validation(sum(len(each.expectations) for each in portions), failed, rejected)
+
+
+def _look_through(run: Run, portion: Portion, now: datetime) -> int:
+    """Evaluate what is expected of some properties. Returns how many expectations failed."""
+    values = _values_table(run.seq, portion.properties)
+    # As they came: the column of a number is null where the text is none.
+    texts: dict[str, ColumnElement[Any]] = {p.id: values.c[p.raw] for p in portion.properties}
+    with run.engine.begin() as database:
         database.execute(DropTable(values, if_exists=True))
         database.execute(CreateTable(values))
     try:
-        _lay_out(run, values, properties)
-        found = _evaluated(run, values, planned)
+        _lay_out(run, values, portion.properties)
+        found = _evaluated(run, values, portion.expectations)
         _stop_at(run, found.unmet)
         _quarantine(run, values, found.broken, texts, now)
-        with run.engine.begin() as database:
-            rejected = _settle_quarantined(database, run)
     finally:
         with run.engine.begin() as database:
             database.execute(DropTable(values, if_exists=True))
-    return Validation(len(planned), len(found.broken) + len(found.unmet), rejected)
+    return len(found.broken) + len(found.unmet)
 
 
 def _evaluated(run: Run, values: Table, planned: Sequence[PlannedExpectation]) -> Evaluation:
@@ -128,12 +135,17 @@ def _evaluated(run: Run, values: Table, planned: Sequence[PlannedExpectation]) -
 
 def _stop_at(run: Run, unmet: Sequence[PlannedExpectation]) -> None:
     """Stop the run at an expectation about the whole of it. A preview goes on, and tells."""
-    told = f"{unmet[0].told} does not hold {_UNWRITTEN}" if unmet else ""
-    if not run.preview:
-        if told:
-            raise LimitExceeded(told)
+    if not unmet:
         return
+    told = f"{unmet[0].told} does not hold {_UNWRITTEN}"
+    if not run.preview:
+        raise LimitExceeded(told)
     with run.engine.begin() as database:
+        _note_stop(database, run, told)
+
+
+def _note_stop(database: Database, run: Run, told: str) -> None:
+    if run.preview:
         note = update(tables.run).where(tables.run.c.seq == run.seq)
         database.execute(note.values(stopped_by=told))
 
@@ -141,7 +153,7 @@ def _stop_at(run: Run, unmet: Sequence[PlannedExpectation]) -> None:
 def _values_table(seq: int, properties: Sequence[CheckedProperty]) -> Table:
     columns: list[Column[Any]] = [
         Column(PROFILE_ID, UUID(as_uuid=True), nullable=False),
-        Column(ORDINAL, SmallInteger, nullable=False),
+        Column(ORDINAL, Integer, nullable=False),
     ]
     for checked in properties:
         columns.append(Column(checked.raw, Text))
@@ -162,12 +174,24 @@ def _lay_out(run: Run, values: Table, properties: Sequence[CheckedProperty]) -> 
 
 def _rows(run: Run, properties: Sequence[CheckedProperty], ids: IdRange) -> Select[Any]:
     staged, matched = run.staging.staged, run.staging.matched
-    lengths = (length_of(staged.c.properties[checked.id]) for checked in properties)
-    longest = func.greatest(1, *lengths)
+    row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
+    earlier = settled(run.staging, matched, before=Step.VALIDATE)
+    held = [
+        staged.c.properties[checked.id].label(f"held_{checked.position}") for checked in properties
+    ]
+    # Each list is taken out of its profile once: thousands of values are thousands of rows.
+    came = (
+        select(matched.c.profile_id, *held)
+        .select_from(matched.join(staged, row))
+        .where(~earlier, *within(ids, matched.c.profile_id))
+        .offset(0)
+        .subquery("came")
+    )
+    lists = [came.c[one.name] for one in held]
+    longest = func.greatest(1, *map(length_of, lists))
     each = func.generate_series(1, longest).table_valued("ordinal").render_derived()
-    columns: list[ColumnElement[Any]] = [matched.c.profile_id, each.c.ordinal]
-    for checked in properties:
-        values = staged.c.properties[checked.id]
+    columns: list[ColumnElement[Any]] = [came.c.profile_id, each.c.ordinal]
+    for checked, values in zip(properties, lists, strict=True):
         value = values.op("->>", return_type=Text())(each.c.ordinal - 1)
         text = func.btrim(value, BLANKS) if checked.filter_type in VALUE_FORMS else value
         columns.append(text)
@@ -175,13 +199,7 @@ def _rows(run: Run, properties: Sequence[CheckedProperty], ids: IdRange) -> Sele
             # CASE is the one place where SQL promises not to cast before it has looked.
             is_number = has_form(text, checked.filter_type)
             columns.append(case((is_number, cast(text, Numeric)), else_=null()))
-    row = and_(staged.c.profile_id == matched.c.profile_id, staged.c.segment == matched.c.segment)
-    earlier = settled(run.staging, matched, before=Step.VALIDATE)
-    return (
-        select(*columns)
-        .select_from(matched.join(staged, row).join(each, true()))
-        .where(~earlier, *within(ids, matched.c.profile_id))
-    )
+    return select(*columns).select_from(came.join(each, true()))
 
 
 def _quarantine(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import array
 
 from profile_exchange.domain.connection import PropertyMapping, Restriction
-from profile_exchange.domain.fates import Fate
+from profile_exchange.domain.fates import TAKEN, Fate
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.sources import staged_key
@@ -42,7 +42,7 @@ def tally_of(database: Database, run: Run, package: IdRange) -> tuple[Tally, Cou
             written.update(counted)
         elif name == Fate.UNCHANGED.value:
             unchanged.update(counted)
-    processed = sum(by_fate[each.value] for each in (Fate.CREATED, Fate.MODIFIED, Fate.UNCHANGED))
+    processed = sum(by_fate[each.value] for each in TAKEN)
     per_target = {t: written[t] for t in targets}, {t: unchanged[t] for t in targets}
     return Tally(processed, 0, *per_target), by_fate
 

@@ -13,6 +13,7 @@ import msgspec
 
 from profile_exchange.config.messages import nearest
 from profile_exchange.domain.identifiers import BLANKS, normalise
+from profile_exchange.domain.merging import present
 from profile_exchange.domain.moments import moment_of
 from profile_exchange.domain.properties import DERIVED_PROPERTIES, FilterType
 from profile_exchange.domain.tenant import LEGISLATIONS
@@ -134,7 +135,12 @@ class FileColumns:
             name: cells for name, cells in rows.columns.items() if name not in PROFILE_COLUMNS
         }
         for place in range(rows.number):
-            properties = {name: cell for name, cells in columns.items() if (cell := cells[place])}
+            # Nothing but blanks is no value, whoever brings it: a merge would take it for one.
+            properties = {
+                name: values
+                for name, cells in columns.items()
+                if (values := present(cells[place] or ()))
+            }
             encoded = msgspec.json.encode(properties)
             if b"\\u0000" in encoded:
                 self._refuse_nul(properties, rows.first + place)

@@ -103,21 +103,25 @@ class Portion:
 
 
 def portions_of(goal: ImportGoal, plan: Plan) -> list[Portion]:
-    """All that is expected in a run: what the types demand of mapped values, and the connection's
-    own, which are of the first portion, together with all the properties that they name."""
+    """All that is expected in a run: what the types demand of mapped values, and, in the first
+    portion, the connection's own expectations."""
     properties = _checked_properties(goal, plan)
+    mapped = {mapping.source for mapping in goal.mappings}
+    first, *others = [Portion(some, [*_derived_of(some, mapped)]) for some in _groups(properties)]
+    columns = {checked.id: checked.column for checked in first.properties}
+    own = [_configured(each, columns) for each in goal.expectations]
+    return [Portion(first.properties, [*first.expectations, *own]), *others]
+
+
+def _groups(properties: Sequence[CheckedProperty]) -> Iterator[list[CheckedProperty]]:
+    """Properties by the portion. Those that an expectation names are together in the first: it may
+    name several, and compare them."""
     own = [checked for checked in properties if checked.named]
     others = [checked for checked in properties if not checked.named]
     room = max(_TOGETHER - len(own), 0)
-    starts = range(room, len(others), _TOGETHER)
-    rest = [others[start : start + _TOGETHER] for start in starts]
-    mapped = {mapping.source for mapping in goal.mappings}
-    groups = [[*own, *others[:room]], *rest]
-    portions = [Portion(some, [*_derived_of(some, mapped)]) for some in groups]
-    columns = {checked.id: checked.column for checked in own}
-    configured = [_configured(each, columns) for each in goal.expectations]
-    first = Portion(portions[0].properties, [*portions[0].expectations, *configured])
-    return [first, *portions[1:]]
+    yield [*own, *others[:room]]
+    for start in range(room, len(others), _TOGETHER):
+        yield others[start : start + _TOGETHER]
 
 
 def _checked_properties(goal: ImportGoal, plan: Plan) -> list[CheckedProperty]:

@@ -171,3 +171,26 @@ def test_an_objective_that_comes_to_need_consent_keeps_the_next_package_from_cre
     counts = report(run, NOW).counts
     assert (counts.created, counts.withheld) == (0, 1)
     assert ours(store_url) == {}
+
+
+def test_a_start_that_was_summed_goes_with_the_profile_that_brought_it(store_url: str) -> None:
+    """SEMANTICS, Mapping and writing 2: also where it is for new profiles only."""
+    furnish(store_url, {"email": "EMAIL!"}, [])
+    start = {"from": "visits", "to": "Start", "strategy": "SUM", "restriction": "NEW_PROFILES_ONLY"}
+    goal = {
+        "links": [{"theirs": "email", "ours": "email"}],
+        "unmatched": "create",
+        "mappings": [start],
+    }
+    types = {"email": "EMAIL!", "visits": "RANGE"}
+    one = {"id": 1, "email": "a@example.com", "visits": 5}
+    exchange = Exchange(store_url, goal, [one], types)
+    assert exchange.counts().created == 1
+    first = exchange.created_from(1)
+    assert ours(store_url)[first]["Start"] == ["5"]
+    other = {"id": 2, "email": "a@example.com", "visits": 7}
+    exchange.theirs = [{**one, "email": "b@example.com"}, other]
+    counts = exchange.counts()
+    assert (counts.created, counts.modified) == (1, 1)
+    assert "Start" not in ours(store_url)[first]
+    assert ours(store_url)[exchange.created_from(1)]["Start"] == ["5"]

@@ -34,7 +34,6 @@ from sqlalchemy import (
     cast,
     delete,
     exists,
-    false,
     func,
     literal,
     or_,
@@ -49,7 +48,6 @@ from sqlalchemy.sql.dml import Update
 from profile_exchange.domain.connection import (
     ImportGoal,
     PropertyMapping,
-    Restriction,
     Strategy,
 )
 from profile_exchange.domain.fates import TAKEN, Fate
@@ -96,9 +94,6 @@ def held(
     if few:
         entries = entries.prefix_with("MATERIALIZED")
     from_another: ColumnElement[bool] = entries.c.source_id != mapped.c.profile_id
-    if mapping.restriction is Restriction.NEW_PROFILES_ONLY:
-        # It has nothing to say about a profile that is there, whoever wins it.
-        from_another = false()
     same = entries.c.target_id == mapped.c.target_id
     return entries, same, Held(entries.c.amount, from_another)
 

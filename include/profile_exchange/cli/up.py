@@ -64,9 +64,9 @@ def up(
         phases.end()
         _tell_problems(installation, console)
         succeeded = _run_sample(installation, console)
-        _tell_addresses(installation, console)
         if once:
             raise typer.Exit(0 if succeeded else RUN_FAILED)
+        _tell_addresses(installation, console)
         _stay(installation, console)
 
 
@@ -149,7 +149,8 @@ def _run_sample(installation: Installation, console: Console) -> bool:
 
     connection = installation.configuration.connections.get(SAMPLE_CONNECTION)
     if connection is None:
-        return True
+        _tell_nothing_was_run(installation, console)
+        return False
     installation.wait_for_dag(connection.id)
     for known in installation.configuration.connections:
         installation.switch_on(known)
@@ -160,6 +161,14 @@ def _run_sample(installation: Installation, console: Console) -> bool:
     tell_outcome(installation.store_url(connection.tenant), connection, state, console)
     console.print(f"The run took {time.monotonic() - began:.1f} s.")
     return state.succeeded
+
+
+def _tell_nothing_was_run(installation: Installation, console: Console) -> None:
+    told = (
+        f"The sample connection {SAMPLE_CONNECTION} has no sound file in "
+        f"{installation.project.connections}, so nothing was run."
+    )
+    console.print(told, style="red", markup=False, soft_wrap=True)
 
 
 def _tell_addresses(installation: Installation, console: Console) -> None:

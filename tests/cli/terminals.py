@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+
+from rich.console import Console
 from typer.testing import CliRunner
 
 from profile_exchange.cli.main import app
@@ -23,3 +27,11 @@ def _lines(arguments: tuple[str, ...], variables: dict[str, str | None]) -> list
     done = CliRunner().invoke(app, list(arguments), env={"TERM": "dumb", **variables})
     assert done.exit_code == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def told_in(width: int, tell: Callable[[Console], None]) -> str:
+    """What is told on a terminal of some width, which takes markup where it is let."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    tell(console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()

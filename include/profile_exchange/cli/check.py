@@ -10,13 +10,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from profile_exchange.cli import tables
 from profile_exchange.domain.checks import Asked
 from profile_exchange.domain.errors import FatalError, SourceUnavailable, TransientError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from profile_exchange.config.settings import Settings
     from profile_exchange.domain.connection import Connection
 
@@ -44,7 +46,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        _tell(found.title, answer, Console(highlight=False))
+        _tell(found.title, answer, tables.console())
     raise typer.Exit(0 if answer["authenticated"] and not answer["missing"] else REFUSED)
 
 
@@ -114,7 +116,7 @@ def _tell(title: str, answer: dict[str, Any], console: Console) -> None:
         console.print(answer["error"] or "", markup=False)
         return
     console.print(f"{title}: authenticated at {answer['host']}.", style="green", markup=False)
-    console.print(_exposed(answer))
+    console.print(_exposed(answer), crop=False)
     for word, key in (("New", "new_segments"), ("Gone", "gone_segments")):
         for name in answer[key]:
             console.print(f"{word} since the last run: segment {name}", markup=False)
@@ -127,13 +129,15 @@ def _tell(title: str, answer: dict[str, Any], console: Console) -> None:
 
 
 def _exposed(answer: dict[str, Any]) -> Table:
-    table = Table("Exposed", "Id", "Name", "", title_justify="left")
+    table = tables.table()
+    for heading in ("Exposed", "Id", "Name", ""):
+        tables.add_texts(table, heading)
     for segment in answer["segments"]:
         profiles = segment.get("profiles")
         size = "" if profiles is None else f"{profiles:,} profiles"
-        table.add_row("segment", segment["id"], segment["name"], size)
+        tables.add_rows(table, [("segment", segment["id"], segment["name"], size)])
     identifiers = set(answer["identifiers"])
     for known in answer["properties"]:
         kind = "identifier" if known["id"] in identifiers else "property"
-        table.add_row(kind, known["id"], known["name"], str(known["type"]))
+        tables.add_rows(table, [(kind, known["id"], known["name"], str(known["type"]))])
     return table

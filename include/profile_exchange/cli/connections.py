@@ -6,10 +6,12 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from profile_exchange.cli import tables
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from profile_exchange.domain.connection import Connection
 
 app = typer.Typer(help="List the connections, and print their files' schema.", no_args_is_help=True)
@@ -27,7 +29,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps([_as_object(each) for each in connections]))
     else:
-        Console(highlight=False).print(_table(connections))
+        tables.tell(tables.console(), _wide_table(connections), _narrow_table(connections))
     if configuration.problems:
         number = len(configuration.problems)
         typer.echo(f"{number} mistakes in the files: see `exchange validate`.", err=True)
@@ -64,13 +66,27 @@ def _goals(connection: Connection) -> list[str]:
     return [name for name, goal in goals.items() if goal]
 
 
-def _table(connections: list[Connection]) -> Table:
-    table = Table()
-    table.add_column("Connection", no_wrap=True)
-    for heading in ("Title", "Tenant", "Partner", "Goals", "Runs"):
-        table.add_column(heading)
-    for each in connections:
-        runs = each.schedule.words if each.schedule else "when it is asked to"
-        shown = (each.id, each.title, each.tenant, each.partner.name, ", ".join(_goals(each)))
-        table.add_row(*shown, runs if each.enabled else "never: it is switched off")
+def _wide_table(connections: list[Connection]) -> Table:
+    table = tables.table()
+    for heading in ("Connection", "Title", "Tenant", "Partner", "Goals", "Runs"):
+        tables.add_texts(table, heading)
+    tables.add_rows(table, map(_texts, connections))
     return table
+
+
+def _narrow_table(connections: list[Connection]) -> Table:
+    """Two lines a connection, so that eighty columns take ids and names without folding most."""
+    table = tables.table(compact=True)
+    for heading in ("Connection, title", "Tenant, partner", "Goals, runs"):
+        tables.add_texts(table, heading)
+    for name, title, tenant, partner, goals, runs in map(_texts, connections):
+        pairs = (name, title), (tenant, partner), (goals, runs)
+        tables.add_rows(table, [["\n".join(pair) for pair in pairs]])
+    return table
+
+
+def _texts(connection: Connection) -> tuple[str, ...]:
+    goals = ", ".join(_goals(connection))
+    runs = connection.schedule.words if connection.schedule else "when it is asked to"
+    told = runs if connection.enabled else "never: it is switched off"
+    return connection.id, connection.title, connection.tenant, connection.partner.name, goals, told

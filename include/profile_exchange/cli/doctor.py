@@ -8,19 +8,22 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
+from profile_exchange.cli import tables
 from profile_exchange.domain.errors import ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
 
     from profile_exchange.config.settings import Settings
     from profile_exchange.installation.checkup.finding import Check, Finding
 
 WRONG = 1
 SECONDS = 120
-_SIGNS = {"ok": "[green]ok[/]     ", "wrong": "[red]wrong[/]  ", "skipped": "[dim]skipped[/]"}
+_STYLES = {"ok": "green", "wrong": "red", "skipped": "dim"}
 
 
 def doctor(
@@ -41,7 +44,7 @@ def doctor(
         told = [finding.as_dict() for finding in findings]
         typer.echo(json.dumps({"sound": sound, "findings": told}))
     else:
-        _tell(findings, Console(highlight=False))
+        _tell(findings, tables.console())
     raise typer.Exit(0 if sound else WRONG)
 
 
@@ -105,8 +108,7 @@ def _kept_by_airflow(told: Settings) -> Iterator[Finding]:
 
 def _tell(findings: list[Finding], console: Console) -> None:
     for finding in findings:
-        sign = _SIGNS[finding.state]
-        console.print(sign, end="  ")
+        console.print(Text(f"{finding.state:<7}", style=_STYLES[finding.state]), end="  ")
         console.print(f"{finding.check}: {finding.told}", markup=False, soft_wrap=True)
         if finding.mend:
             console.print(f"         {finding.mend}", markup=False, soft_wrap=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from profile_exchange.domain.fates import MEANINGS, FateCounts
+from profile_exchange.cli import tables
+from profile_exchange.domain.fates import MEANINGS, Fate, FateCounts
 
 
 def fates_table(title: str, counts: FateCounts) -> Table:
     """One row for each fate, and the sum that always has to hold."""
-    table = Table(title=title, title_justify="left", show_footer=True)
-    table.add_column("Fate", footer="received")
-    table.add_column("Profiles", footer=f"{counts.received:,}", justify="right")
-    table.add_column("What that says")
     numbers = counts.as_dict()
-    for fate, meaning in MEANINGS.items():
-        table.add_row(fate.value, f"{numbers[fate.value]:,}", meaning)
+    numerals = {fate: f"{numbers[fate.value]:,}" for fate in MEANINGS}
+    table = tables.table(title, footer=True)
+    tables.add_texts(table, "Fate", exactly=max(map(len, Fate)), footer="received")
+    tables.add_numerals(table, "Profiles", [*numerals.values()], footer=f"{counts.received:,}")
+    tables.add_texts(table, "What that says")
+    rows = [(fate.value, numerals[fate], meaning) for fate, meaning in MEANINGS.items()]
+    tables.add_rows(table, rows)
     return table

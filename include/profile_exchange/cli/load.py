@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from profile_exchange.cli import tables
 from profile_exchange.config import registry
 from profile_exchange.config.settings import read_secret
 from profile_exchange.domain.tenant import Tenant
@@ -61,7 +61,7 @@ def _load(tenant: Tenant, file: Path, separator: str) -> LoadCounts:
     url = read_secret(tenant.store_secret)
     migrate(url)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as shown:
+    with Progress(*columns, TimeElapsedColumn(), console=tables.console(stderr=True)) as shown:
         task = shown.add_task("reading", total=1.0)
         return load_file(
             url,

@@ -17,8 +17,8 @@ def tell_outcome(url: str, connection: Connection, state: RunState, console: Con
     """Print the fates of a run's profiles, or why it failed."""
     found = past_run(url, connection.id, state.run_id)
     if found and found.counts:
-        console.print(fates_table(connection.title, found.counts))
-        console.print(properties_table(found.properties))
+        console.print(fates_table(connection.title, found.counts), crop=False)
+        console.print(properties_table(found.properties), crop=False)
     if found and found.failure and state.succeeded:
         console.print(found.failure, style="yellow", markup=False)
     if not state.succeeded:

@@ -6,6 +6,7 @@ import time
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 
 class Phases:
@@ -22,13 +23,13 @@ class Phases:
         self.end()
         self._phase, self._began = phase, time.monotonic()
         if self._console.is_terminal:
-            self._status = self._console.status(f"{phase} ...")
+            self._status = self._console.status(Text(f"{phase} ..."))
             self._status.start()
 
     def tell(self, doing: str, share: float) -> None:
         """How far the phase has come: what it does now, and the part of that which is done."""
         if self._status:
-            self._status.update(f"{self._phase} ... {doing}, {share:.0%}")
+            self._status.update(Text(f"{self._phase} ... {doing}, {share:.0%}"))
 
     def end(self) -> None:
         """The phase is over."""

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+
+from profile_exchange.cli import tables
 
 if TYPE_CHECKING:
     from profile_exchange.domain.connection import Connection
@@ -40,7 +41,7 @@ def preview(
 
     found = importing(connection)
     url = store_url_of(found)
-    console = Console(stderr=as_json, highlight=False)
+    console = tables.console(stderr=as_json)
     with airflow_api(settings()) as api:
         state = run_to_the_end(api, found, {"preview": True}, console, switch_on=False)
     past = past_run(url, found.id, state.run_id)

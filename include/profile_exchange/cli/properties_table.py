@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
+from profile_exchange.cli import tables
 from profile_exchange.domain.fates import PropertyCounts
 
 
@@ -15,11 +16,6 @@ def properties_table(properties: Iterable[PropertyCounts]) -> Table:
     headings = ["written", "unchanged", "refused"]
     if any(each.taken_back for each in rows):
         headings.append("taken_back")
-    table = Table()
-    table.add_column("Property")
-    for heading in headings:
-        table.add_column(heading.replace("_", " "), justify="right")
-    for each in rows:
-        numbers = each.as_dict()
-        table.add_row(each.property_id, *(f"{numbers[heading]:,}" for heading in headings))
-    return table
+    numbers = {each.property_id: each.as_dict() for each in rows}
+    numerals = {name: [f"{told[key]:,}" for key in headings] for name, told in numbers.items()}
+    return tables.counted("", "Property", [key.replace("_", " ") for key in headings], numerals)

@@ -6,7 +6,8 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from profile_exchange.cli import tables
 
 RUN_FAILED = 1
 
@@ -38,7 +39,7 @@ def run(
 
     found = importing(connection)
     url = store_url_of(found)
-    console = Console(stderr=as_json, highlight=False)
+    console = tables.console(stderr=as_json)
     with airflow_api(settings()) as api:
         state = run_to_the_end(api, found, {}, console, switch_on=switch_on)
     done = outcome(url, found, state)

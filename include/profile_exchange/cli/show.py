@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from profile_exchange.cli import tables
 from profile_exchange.domain.notifications import Occasion
 
 if TYPE_CHECKING:
@@ -34,14 +33,9 @@ def show(
     if as_json:
         typer.echo(json.dumps(_as_object(found, slots), default=str))
         return
-    console = Console(highlight=False)
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column()
-    for name, text in _lines(found, slots):
-        table.add_row(name, text)
+    console = tables.console()
     console.print(found.title, style="bold", markup=False)
-    console.print(table, markup=False)
+    console.print(tables.names_and_texts(_lines(found, slots)), crop=False)
 
 
 def _next_slots(connection: Connection, now: datetime) -> list[datetime]:

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
+from profile_exchange.cli import tables
 from profile_exchange.cli.phases import Phases
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from rich.console import Console
 
     from profile_exchange.installation.launch import Installation, Ports
 
@@ -53,7 +55,7 @@ def up(
     """
     from profile_exchange.installation.launch import Ports
 
-    console = Console(highlight=False)
+    console = tables.console()
     phases = Phases(console)
     ports = Ports(airflow=port, exposure=exposure_port, postgres=postgres_port)
     installation = _installation(ports, profiles, phases)

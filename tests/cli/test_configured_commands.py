@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
-from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.fates import Fate, FateCounts
 from profile_exchange.domain.forecast import Forecast, Overlap, PropertyForecast
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import exchanged_profile, run
@@ -149,6 +150,21 @@ def test_history_fits_a_terminal_of_eighty_columns_and_cuts_nothing() -> None:
     assert "…" not in text
     assert "2026-01-02 12:00:00  The secret is wrong." in lines
     assert max(map(len, lines)) <= COLUMNS
+
+
+@pytest.mark.usefixtures("large_run")
+@pytest.mark.parametrize("shown", [shown_in_a_terminal, shown_in_a_pipe])
+def test_the_fates_of_a_run_in_the_history_add_up(
+    shown: Callable[..., list[str]], store: str
+) -> None:
+    fates = {fate.value: 10 ** (place % 7) * 2 for place, fate in enumerate(Fate)}
+    counts = {"received": sum(fates.values()), **fates}
+    with engine_for(store).begin() as database:
+        database.execute(update(run).where(run.c.run_id == "r3").values(**counts))
+    text = "\n".join(shown("history", "taylor-times", "--limit", "1")).partition("Unique")[0]
+    numerals = re.findall(r"[\d,]+", text.replace(f"{NOON:%Y-%m-%d %H:%M:%S}", ""))
+    assert sorted(int(each.replace(",", "")) for each in numerals) == sorted(counts.values())
+    assert all(fate in text for fate in fates)
 
 
 @pytest.mark.usefixtures("large_run")

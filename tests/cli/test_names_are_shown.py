@@ -16,7 +16,7 @@ from profile_exchange.cli.forecast_tables import tell_forecast
 from profile_exchange.cli.phases import Phases
 from profile_exchange.cli.properties_table import properties_table
 from profile_exchange.config.settings import PROJECT_ROOT, settings
-from profile_exchange.domain.fates import Fate, PropertyCounts
+from profile_exchange.domain.fates import Fate, FateCounts, PropertyCounts
 from tests.cli.terminals import COLUMNS, shown_in_a_pipe, shown_in_a_terminal, told_in
 from tests.cli.test_configured_commands import COUNTS, FORECAST
 from tests.cli.test_missing_mail_server import ANSWER
@@ -66,7 +66,19 @@ def test_fates_and_segments_are_whole_on_a_narrow_terminal() -> None:
     text = told_in(40, lambda console: tell_forecast("Taylor Times", named, console))
     assert "…" not in text
     for fate in Fate:
-        assert fate.value in text
+        assert text.count(fate.value) >= 1
+
+
+def test_a_preview_of_millions_fits_eighty_columns_with_every_fate_of_a_segment() -> None:
+    many = FateCounts(
+        received=3_234_567, created=1_234_567, ambiguous=1_000_000, superseded=1_000_000
+    )
+    named = replace(FORECAST, segments={LONG: many})
+    text = told_in(COLUMNS, lambda console: tell_forecast("Taylor Times", named, console))
+    _, _, of_segments = text.partition("By segment")
+    for word in (*Fate, "3,234,567", "1,234,567", "1,000,000"):
+        assert word in of_segments
+    assert max(map(len, text.splitlines())) <= COLUMNS
 
 
 @pytest.fixture

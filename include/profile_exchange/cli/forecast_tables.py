@@ -6,19 +6,20 @@ from rich.console import Console
 from rich.table import Table
 
 from profile_exchange.cli import tables
+from profile_exchange.cli.fate_columns import add_fates
 from profile_exchange.cli.fates_table import fates_table
 from profile_exchange.domain.forecast import Forecast
 
-_FATES = ("received", "created", "modified", "unchanged", "rejected", "withheld", "unmatched")
 _EFFECTS = ("filled", "changed", "emptied", "same")
 
 
 def tell_forecast(title: str, forecast: Forecast, console: Console) -> None:
     """Print what a run would do, and what would stop it."""
     fates = fates_table(f"{title}: what a run would do; nothing was written", forecast.counts)
-    for table in (fates, segments_table(forecast), properties_table(forecast)):
-        console.print(table, crop=False)
-    console.print(f"{forecast.overlap.sentence()}.", markup=False)
+    console.print(fates, crop=False)
+    tables.tell(console, segments_table(forecast), segments_table(forecast, narrow=True))
+    console.print(properties_table(forecast), crop=False)
+    console.print(_still_open(forecast) or f"{forecast.overlap.sentence()}.", markup=False)
     for fate, ids in forecast.sample.items():
         console.print(f"Some that would be {fate}: {', '.join(ids)}", markup=False, soft_wrap=True)
     if forecast.stopped_by:
@@ -26,11 +27,23 @@ def tell_forecast(title: str, forecast: Forecast, console: Console) -> None:
         console.print(told, style="red", markup=False)
 
 
-def segments_table(forecast: Forecast) -> Table:
+def _still_open(forecast: Forecast) -> str:
+    """Who has no fate yet, so that the counts add up all the same."""
+    if not forecast.undecided:
+        return ""
+    return (
+        f"{forecast.undecided:,} more would be sent to our tenant, which alone knows who they are."
+    )
+
+
+def segments_table(forecast: Forecast, *, narrow: bool = False) -> Table:
     """One row for each segment; a profile counts in every segment that it is in."""
-    numbers = {name: counts.as_dict() for name, counts in forecast.segments.items()}
-    numerals = {name: [f"{told[fate]:,}" for fate in _FATES] for name, told in numbers.items()}
-    return tables.counted("By segment", "Segment", _FATES, numerals)
+    table = tables.table("By segment", compact=narrow)
+    tables.add_texts(table, "Segment")
+    numerals = add_fates(table, [*forecast.segments.values()], paired=narrow)
+    rows = [(name, *numerals[i]) for i, name in enumerate(forecast.segments)]
+    tables.add_rows(table, rows)
+    return table
 
 
 def properties_table(forecast: Forecast) -> Table:

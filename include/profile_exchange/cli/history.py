@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from profile_exchange.cli import tables
+from profile_exchange.cli.fate_columns import add_fates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck
     from profile_exchange.tenants.postgres.run_history import PastRun
-
-_COUNTS = ("received", "created", "modified", "unchanged", "rejected", "withheld", "unmatched")
 
 
 def history(
@@ -110,33 +109,20 @@ def _wide_table(title: str, runs: Sequence[PastRun]) -> Table:
     table = tables.table(title)
     tables.add_texts(table, "Started (UTC)")
     tables.add_texts(table, "State")
-    numerals = _add_counts(table, runs)
+    numerals = add_fates(table, [past.counts for past in runs])
     rows = [(_started(past), _state(past), *numerals[i]) for i, past in enumerate(runs)]
     tables.add_rows(table, rows)
     return table
 
 
 def _narrow_table(title: str, runs: Sequence[PastRun]) -> Table:
-    """The state stands below the time, so that eighty columns take counts of millions."""
+    """Two lines a run, with the state below the time, and two fates in a column."""
     table = tables.table(title, compact=True)
     tables.add_texts(table, "Started (UTC)", least=len("2026-01-02"))
-    numerals = _add_counts(table, runs)
+    numerals = add_fates(table, [past.counts for past in runs], paired=True)
     rows = [(f"{_started(past)}\n{_state(past)}", *numerals[i]) for i, past in enumerate(runs)]
     tables.add_rows(table, rows)
     return table
-
-
-def _add_counts(table: Table, runs: Sequence[PastRun]) -> list[list[str]]:
-    """A column for each count. Returns what each run has in them."""
-    numerals = [_numerals(past) for past in runs]
-    for number, count in enumerate(_COUNTS):
-        tables.add_numerals(table, count, [each[number] for each in numerals])
-    return numerals
-
-
-def _numerals(past: PastRun) -> list[str]:
-    numbers = past.counts.as_dict() if past.counts else {}
-    return [f"{numbers[count]:,}" if numbers else "" for count in _COUNTS]
 
 
 def _started(past: PastRun) -> str:

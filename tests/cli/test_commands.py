@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ def test_every_command_says_what_it_does(name: str) -> None:
     shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert f"exchange {name}" in shown.output
+    assert "completion" not in shown.output  # Typer offers one that does not work here
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -98,6 +100,24 @@ def test_an_unknown_command_suggests_the_nearest() -> None:
 )
 def test_a_failure_of_ours_is_its_own_sentence(error: ExchangeError, code: int) -> None:
     assert told(error) == (str(error), code)
+
+
+@pytest.mark.parametrize("command", ["validate", "connections schema", "connections list"])
+def test_a_reader_that_has_gone_ends_a_command_in_silence(command: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    variables = {"EXCHANGE_STATE_DIR": str(tmp_path), "TERM": "dumb"}
+    done = subprocess.run(
+        [EXCHANGE, *command.split()],
+        env=variables,
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def full_disk() -> OSError:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from profile_exchange.domain.connection import Connection
 
-app = typer.Typer(help="List the connections, and print their files' schema.", no_args_is_help=True)
+app = typer.Typer(
+    help="List the connections, and print their files' schema.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.command("list")

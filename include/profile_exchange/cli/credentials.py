@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Consumer keys and secrets of those that read our tenants, or write to them.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 ConnectionId = Annotated[

@@ -71,7 +71,7 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
         except Exception as error:
-            if isinstance(error, typer.Exit) or _is_usage(error):
+            if _is_usage(error) or _reader_has_gone(error):
                 raise
             sentence, code = told(error)
             typer.echo(f"exchange: {sentence}", err=True)
@@ -94,6 +94,11 @@ def told(error: Exception) -> tuple[str, int]:
 def _is_usage(error: Exception) -> bool:
     """Typer's own errors, which it tells itself: a missing argument, an unknown option."""
     return any(base.__name__ in {"ClickException", "Abort", "Exit"} for base in type(error).__mro__)
+
+
+def _reader_has_gone(error: Exception) -> bool:
+    """Whoever reads what is printed has read enough, as ``| head`` has: Typer ends in silence."""
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
 def _disk_is_full(error: BaseException | None) -> bool:

@@ -23,7 +23,11 @@ from profile_exchange.domain.quarantine import REASONS
 from profile_exchange.tenants.postgres import quarantined
 from profile_exchange.tenants.postgres.quarantined import Entry, ReasonCount, Wanted
 
-app = typer.Typer(help="Profiles that were rejected, and taking them again.", no_args_is_help=True)
+app = typer.Typer(
+    help="Profiles that were rejected, and taking them again.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 ConnectionId = Annotated[
     str, typer.Argument(metavar="CONNECTION", help="Id of a connection with an import goal.")

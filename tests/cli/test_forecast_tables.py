@@ -27,6 +27,13 @@ def test_a_preview_shows_fates_segments_properties_overlap_and_some_ids() -> Non
     assert "Profiles of ours that match: 3, 42.9% of the 7 received and 10.0% of our 30." in text
     assert "Some that would be modified: 00000000-0000-0000-0000-000000000001" in text
     assert "would be stopped" not in text
+    assert "│ modified │ 2 │ would be changed in our store │" in text
+    assert "Would be rejected" not in text
+
+
+def test_a_preview_says_what_profiles_would_be_rejected_for() -> None:
+    text = shown(replace(FORECAST, reasons={"expectation": 1200, "same": 1, "value_type": 8}))
+    assert "Would be rejected for: expectation 1,200, value type 8." in text
 
 
 def test_what_only_our_tenant_can_decide_is_told_beside_the_fates() -> None:

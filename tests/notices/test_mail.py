@@ -149,6 +149,7 @@ def test_a_refusal_and_a_preview() -> None:
     previewed = outcome(Ending.PREVIEWED, counts=FateCounts(received=2, modified=2))
     assert headline(previewed) == "Taylor Times: a preview of the import"
     assert "\nProfiles that would be\n----------------------\n" in told_of(previewed)
+    assert "would be changed in our store" in told_of(previewed)
 
 
 def test_a_run_that_is_not_over() -> None:

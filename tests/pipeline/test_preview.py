@@ -179,6 +179,8 @@ def test_a_preview_says_which_limit_would_stop_the_run(exchange: Exchange) -> No
     foretold = exchange.preview()
     assert foretold.counts.rejected == 8
     assert "8 of 10 profiles were rejected (80.0%)" in foretold.stopped_by
+    assert "quarantine" not in foretold.stopped_by
+    assert foretold.rejected_for() == "Would be rejected for: expectation 8"
     assert foretold.stopped_by in foretold.sentence()
 
 

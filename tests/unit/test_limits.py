@@ -57,3 +57,9 @@ def test_a_limit_that_is_passed_says_both_figures_and_what_to_do(
     sentence = exceeded(limits, figures)
     for words in (*told, "nothing was written"):
         assert words in sentence
+
+
+def test_a_preview_is_not_sent_to_a_quarantine_in_which_it_puts_nobody() -> None:
+    assert "Look at the quarantine, or" in exceeded(USUAL, Figures(100, 6, 100))
+    sentence = exceeded(USUAL, Figures(100, 6, 100, preview=True))
+    assert "Look at what the preview says they are rejected for, or" in sentence

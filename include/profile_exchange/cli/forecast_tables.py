@@ -15,11 +15,13 @@ _EFFECTS = ("filled", "changed", "emptied", "same")
 
 def tell_forecast(title: str, forecast: Forecast, console: Console) -> None:
     """Print what a run would do, and what would stop it."""
-    fates = fates_table(f"{title}: what a run would do; nothing was written", forecast.counts)
-    console.print(fates, crop=False)
+    heading = f"{title}: what a run would do; nothing was written"
+    console.print(fates_table(heading, forecast.counts, foreseen=True), crop=False)
     tables.tell(console, segments_table(forecast), segments_table(forecast, narrow=True))
     console.print(properties_table(forecast), crop=False)
     console.print(_still_open(forecast) or f"{forecast.overlap.sentence()}.", markup=False)
+    if rejected_for := forecast.rejected_for():
+        console.print(f"{rejected_for}.", markup=False)
     for fate, ids in forecast.sample.items():
         console.print(f"Some that would be {fate}: {', '.join(ids)}", markup=False, soft_wrap=True)
     if forecast.stopped_by:

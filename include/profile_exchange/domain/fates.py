@@ -37,6 +37,16 @@ MEANINGS: dict[Fate, str] = {
     Fate.UNCHANGED: "was already so in our store",
 }
 
+#: The same of a preview, which puts nobody anywhere.
+FORESEEN: dict[Fate, str] = {
+    **MEANINGS,
+    Fate.SUPERSEDED: "another profile for the same one of ours is newer",
+    Fate.REJECTED: "breaks an expectation or a type; would go to quarantine",
+    Fate.CREATED: "would be new in our store",
+    Fate.MODIFIED: "would be changed in our store",
+    Fate.UNCHANGED: "is already so in our store",
+}
+
 
 class Step(StrEnum):
     """The steps of a run, in the order of the DAG."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.quarantine import REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,12 @@ class Forecast:
             left = f"{self.undecided} would be sent to our tenant, which alone knows who they are"
             return f"{told}; {left}{stopped}"
         return f"{told}; {self.overlap.sentence()}{stopped}"
+
+    def rejected_for(self) -> str:
+        """What profiles would be rejected for, in one line; empty where none would be."""
+        known = [(reason, self.reasons.get(reason.value, 0)) for reason in REASONS]
+        told = [f"{reason.replace('_', ' ')} {number:,}" for reason, number in known if number]
+        return f"Would be rejected for: {', '.join(told)}" if told else ""
 
     def as_json(self) -> dict[str, Any]:
         """The forecast as it is stored with the run."""

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from profile_exchange.domain.fates import MEANINGS
+from profile_exchange.domain.fates import FORESEEN, MEANINGS
 from profile_exchange.notices import words
 from profile_exchange.notices.outcome import Ending, Outcome
 
@@ -68,6 +68,7 @@ def mail(outcome: Outcome, airflow_url: str, *, sender: str, to: Sequence[str]) 
 def _told(outcome: Outcome, airflow_url: str) -> dict[str, Any]:
     """What the templates show: sentences and numbers."""
     counts = outcome.counts.as_dict() if outcome.counts else {}
+    meanings = FORESEEN if _is_preview(outcome) else MEANINGS
     return {
         "headline": words.headline(outcome),
         "parties": words.parties(outcome.connection),
@@ -77,7 +78,7 @@ def _told(outcome: Outcome, airflow_url: str) -> dict[str, Any]:
         "advice": words.advice(outcome),
         "exposed": outcome.exposed,
         "counted": "Profiles that would be" if _is_preview(outcome) else "Profiles",
-        "fates": [(fate.value, counts[fate], says) for fate, says in MEANINGS.items() if counts],
+        "fates": [(fate.value, counts[fate], says) for fate, says in meanings.items() if counts],
         "received": counts.get("received"),
         "unique": list(words.unique(outcome)),
         "links": links(outcome, airflow_url),

@@ -56,7 +56,7 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
         last_received = _last_received(database, run)
         planned = _forecast(database, run, received)
         rejected = _rejected(database, run, planned)
-        figures = Figures(received, rejected, last_received, planned)
+        figures = Figures(received, rejected, last_received, planned, run.preview)
         stopped_by = _stopped_before(database, run) or exceeded(run.goal.limits, figures)
         if stopped_by and not run.preview:
             raise LimitExceeded(stopped_by)
@@ -135,6 +135,7 @@ class Figures:
     rejected: int
     last_received: int | None
     forecast: Forecast | None = None
+    preview: bool = False
 
 
 def exceeded(limits: Limits, figures: Figures) -> str:
@@ -160,10 +161,12 @@ def _too_many_rejected(limits: Limits, figures: Figures) -> str:
     share = figures.rejected / figures.received if figures.received else 0
     if share <= limits.max_rejected_share:
         return ""
+    # A preview puts nobody into quarantine.
+    where = "what the preview says they are rejected for" if figures.preview else "the quarantine"
     return (
         f"{figures.rejected} of {figures.received} profiles were rejected ({share:.1%}), more "
         f"than max_rejected_share allows ({limits.max_rejected_share:.1%}): nothing was "
-        "written. Look at the quarantine, or raise the limit in import.limits."
+        f"written. Look at {where}, or raise the limit in import.limits."
     )
 
 

@@ -17,7 +17,6 @@ from starlette.responses import HTMLResponse
 
 from profile_exchange.config.schedules import next_slots
 from profile_exchange.domain.connection import Connection
-from profile_exchange.domain.fates import MEANINGS
 from profile_exchange.orchestration.pages import airflow_runs, goals, past_runs
 from profile_exchange.orchestration.pages.access import VIEWING, Caller, rights
 from profile_exchange.orchestration.pages.checks_now import Said
@@ -126,7 +125,6 @@ def shown(
         looks_every=conf.getint("dag_processor", "min_file_process_interval"),
         slots=next_slots(found.schedule, now, SLOTS) if found.schedule and found.enabled else [],
         zone=found.schedule.timezone if found.schedule else "",
-        meanings=MEANINGS,
         now=now,
     )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from profile_exchange.domain.fates import APPROVE, FateCounts
+from profile_exchange.domain.fates import APPROVE, FORESEEN, MEANINGS, Fate, FateCounts
 from profile_exchange.orchestration.pages.airflow_runs import (
     AirflowRun,
     StepTiming,
@@ -76,6 +76,11 @@ class ShownRun:
     def counts(self) -> FateCounts | None:
         """What became of the profiles, once it is reported."""
         return self.past.counts if self.past else None
+
+    @property
+    def meanings(self) -> Mapping[Fate, str]:
+        """What each fate says of a run, or of a preview."""
+        return FORESEEN if self.preview else MEANINGS
 
     @property
     def bars(self) -> list[Bar]:

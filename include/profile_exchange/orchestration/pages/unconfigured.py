@@ -12,7 +12,6 @@ from starlette.responses import HTMLResponse
 
 from profile_exchange.config.registry import Configuration
 from profile_exchange.domain.errors import ConfigurationError, ExchangeError, Problem
-from profile_exchange.domain.fates import MEANINGS
 from profile_exchange.orchestration.pages import airflow_runs, past_runs
 from profile_exchange.orchestration.pages.access import may_edit
 from profile_exchange.orchestration.pages.configured import (
@@ -94,7 +93,6 @@ def without_file(
         runs=runs[:RUNS],
         more_runs=len(runs) > RUNS,
         asked=asked,
-        meanings=MEANINGS,
     )
 
 

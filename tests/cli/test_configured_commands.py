@@ -96,6 +96,15 @@ def test_every_mistake_is_told_with_file_line_and_key(configuration: Path) -> No
     assert lines[2] == "2 mistakes."
 
 
+def test_one_mistake_is_one(configuration: Path) -> None:
+    path = configuration / "connections" / "harbor-goods.yaml"
+    path.write_text(f"favourite: true\n{path.read_text()}")
+    assert exchange("validate").stderr.endswith("\n1 mistake.\n")
+    assert exchange("connections", "list").stderr.startswith("1 mistake in the files: ")
+    path.unlink()
+    assert exchange("validate").stdout == "1 connection and 2 tenants: no mistake.\n"
+
+
 def test_a_connection_is_shown_with_its_next_five_runs(configuration: Path) -> None:
     file = configuration / "connections" / "taylor-times.yaml"
     weekly = "schedule: {days_of_week: [MON], time: '06:00', timezone: Europe/Amsterdam}\n"
@@ -291,6 +300,14 @@ def test_a_check_that_is_never_answered_says_by_whom(
     monkeypatch.setattr("profile_exchange.cli.check.SECONDS", 0.5)
     done = exchange("check", "taylor-times")
     assert (done.exit_code, done.stderr.startswith(f"exchange: {told}")) == (4, True), done.stderr
+
+
+def test_the_doctor_tells_what_does_not_run_as_its_help_says() -> None:
+    done = exchange("doctor", "--json")
+    found = json.loads(done.stdout)["findings"]
+    told = [each["told"] for each in found if each["state"] == "wrong"]
+    assert (done.exit_code, any("No installation runs" in each for each in told)) == (1, True)
+    assert "no installation runs" in exchange("doctor", "--help").stdout
 
 
 def test_there_is_nothing_to_stop(configuration: Path) -> None:

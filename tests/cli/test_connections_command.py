@@ -39,6 +39,14 @@ def test_the_list_is_there_for_programs() -> None:
     listed = json.loads(exchange("connections", "list", "--json").stdout)
     assert [each["id"] for each in listed] == [path.stem for path in SAMPLES]
     assert [each["goals"] for each in listed] == [["expose"], ["import"]]
+    assert [each["timezone"] for each in listed] == [None, None]
+
+
+def test_show_names_the_goals_as_the_list_does() -> None:
+    for each in json.loads(exchange("connections", "list", "--json").stdout):
+        told = json.loads(exchange("show", each["id"], "--json").stdout)
+        assert [goal for goal in ("expose", "import", "accept") if told[goal]] == each["goals"]
+        assert told["importing"] == told["import"]
 
 
 def test_the_schema_that_is_kept_is_the_one_that_the_command_prints() -> None:

@@ -236,7 +236,8 @@ def test_replay_asks_for_those_in_quarantine(
     for _ in range(2):
         done = exchange("quarantine", "replay", "taylor-times", *options)
         assert done.exit_code == 0
-        assert done.stdout.startswith(f"{len(expected)} profiles")
+        noun = "profile" if len(expected) == 1 else "profiles"
+        assert done.stdout.startswith(f"{len(expected)} {noun} of")
     assert asked(store) == [profile(number) for number in expected]
     assert [e["profile_id"] for e in listed()["entries"] if e["replay"]] == asked(store)
 

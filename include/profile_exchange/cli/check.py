@@ -15,6 +15,7 @@ from rich.table import Table
 from profile_exchange.cli import tables
 from profile_exchange.domain.checks import Asked
 from profile_exchange.domain.errors import FatalError, SourceUnavailable, TransientError
+from profile_exchange.domain.plurals import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,7 +135,7 @@ def _exposed(answer: dict[str, Any]) -> Table:
         tables.add_texts(table, heading)
     for segment in answer["segments"]:
         profiles = segment.get("profiles")
-        size = "" if profiles is None else f"{profiles:,} profiles"
+        size = "" if profiles is None else plural(profiles, "profile")
         tables.add_rows(table, [("segment", segment["id"], segment["name"], size)])
     identifiers = set(answer["identifiers"])
     for known in answer["properties"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from profile_exchange.cli import tables
+from profile_exchange.domain.plurals import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,8 +36,8 @@ def list_(
     else:
         tables.tell(tables.console(), _wide_table(connections), _narrow_table(connections))
     if configuration.problems:
-        number = len(configuration.problems)
-        typer.echo(f"{number} mistakes in the files: see `exchange validate`.", err=True)
+        mistakes = plural(len(configuration.problems), "mistake")
+        typer.echo(f"{mistakes} in the files: see `exchange validate`.", err=True)
 
 
 @app.command()
@@ -58,6 +59,7 @@ def _as_object(connection: Connection) -> dict[str, Any]:
         "favorite": connection.favorite,
         "enabled": connection.enabled,
         "schedule": connection.schedule.words if connection.schedule else None,
+        "timezone": connection.schedule.timezone if connection.schedule else None,
     }
 
 
@@ -91,6 +93,6 @@ def _narrow_table(connections: list[Connection]) -> Table:
 
 def _texts(connection: Connection) -> tuple[str, ...]:
     goals = ", ".join(_goals(connection))
-    runs = connection.schedule.words if connection.schedule else "when it is asked to"
+    runs = str(connection.schedule or "when it is asked to")
     told = runs if connection.enabled else "never: it is switched off"
     return connection.id, connection.title, connection.tenant, connection.partner.name, goals, told

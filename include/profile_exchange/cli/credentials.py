@@ -11,6 +11,7 @@ import typer
 from profile_exchange.cli.configured import store_url_of
 from profile_exchange.config import registry
 from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.domain.plurals import plural
 from profile_exchange.domain.scopes import Scope, scopes_of
 from profile_exchange.tenants.postgres import credentials as store
 
@@ -63,7 +64,7 @@ def list_(connection: ConnectionId) -> None:
     for where in store.used_elsewhere(url, found.id):
         typer.echo(
             f"Refused from {where.address}, where {found.partner.host} is not: "
-            f"{where.times} times, last {_minute(where.last_at)}. If it is the partner, "
+            f"{plural(where.times, 'time')}, last {_minute(where.last_at)}. If it is the partner, "
             "list its network under expose.",
             err=True,
         )

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from profile_exchange.cli import tables
 from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.domain.plurals import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,9 @@ def doctor(
 
     Python and packages, folders, disk, secrets, the YAML files, databases and their versions,
     the exposure API's rights, services and ports, clocks, and what Airflow keeps: partners'
-    credentials and the mail server. Nothing is changed, and nothing has to run. Exit code 1
-    when something is wrong.
+    credentials and the mail server. Nothing is changed. Where no installation runs, that is
+    one of the things to mend, and the rest is checked as far as it can be. Exit code 1 when
+    something is wrong.
     """
     from profile_exchange.config.settings import settings
 
@@ -113,4 +115,4 @@ def _tell(findings: list[Finding], console: Console) -> None:
         if finding.mend:
             console.print(f"         {finding.mend}", markup=False, soft_wrap=True)
     number = sum(finding.state == "wrong" for finding in findings)
-    console.print(f"{number} things to mend." if number else "Nothing to mend.")
+    console.print(f"{plural(number, 'thing')} to mend." if number else "Nothing to mend.")

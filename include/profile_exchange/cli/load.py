@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from profile_exchange.cli import tables
 from profile_exchange.config import registry
 from profile_exchange.config.settings import read_secret
+from profile_exchange.domain.plurals import plural
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.tenants.postgres.loading import LoadCounts
 from profile_exchange.tenants.postgres.reading_files import FileRefused
@@ -49,7 +50,7 @@ def load(
         typer.echo(f"exchange: {refused}", err=True)
         raise typer.Exit(REFUSED) from None
     typer.echo(
-        f"{found.name}: {counts.created:,} profiles created, {counts.replaced:,} replaced, "
+        f"{found.name}: {plural(counts.created, 'profile')} created, {counts.replaced:,} replaced, "
         f"{counts.unchanged:,} unchanged."
     )
 

@@ -7,6 +7,7 @@ at once. Every failure is one sentence and an exit code; nobody is shown a trace
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -154,9 +155,17 @@ for _name, (_where, _summary) in COMMANDS.items():
     app.command(_name, help=_summary)(_stand_in(_name))
 
 
+def _print_whatever_there_is() -> None:
+    """Names may hold what an output such as ASCII cannot: it is spelled out, and fails nothing."""
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper) and output.errors == "strict":
+            output.reconfigure(errors="backslashreplace")
+
+
 def run() -> None:
     """The entry point of the command ``exchange``."""
     expect_objects_to_stay()
+    _print_whatever_there_is()
     try:
         app()
     except KeyboardInterrupt:

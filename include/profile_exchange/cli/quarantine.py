@@ -19,6 +19,7 @@ from profile_exchange.cli.remembered import remembered_import
 from profile_exchange.config.messages import nearest
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.plurals import plural
 from profile_exchange.domain.quarantine import REASONS
 from profile_exchange.tenants.postgres import quarantined
 from profile_exchange.tenants.postgres.quarantined import Entry, ReasonCount, Wanted
@@ -98,7 +99,7 @@ def export(
     wanted = _wanted(run, reason, property_id, rule)
     blocks = quarantined.in_blocks(found.url, found.id, wanted)
     number = write((_objects(block) for block in blocks), file, form)
-    typer.echo(f"{number:,} entries written to {file}.")
+    typer.echo(f"{plural(number, 'entry', 'entries')} written to {file}.")
 
 
 @app.command()
@@ -128,7 +129,8 @@ def replay(
         )
     found = importing(connection)
     number = quarantined.ask_replay(store_url_of(found), found.id, wanted, datetime.now(UTC))
-    typer.echo(f"{number:,} profiles of the quarantine will be taken again at the next run.")
+    profiles = plural(number, "profile")
+    typer.echo(f"{profiles} of the quarantine will be taken again at the next run.")
 
 
 def _wanted(

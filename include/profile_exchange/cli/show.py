@@ -35,7 +35,9 @@ def show(
         return
     console = tables.console()
     console.print(found.title, style="bold", markup=False)
-    console.print(tables.names_and_texts(_lines(found, slots)), crop=False)
+    arrow = "->" if console.options.ascii_only else "→"
+    lines = [(name, text.replace("→", arrow)) for name, text in _lines(found, slots)]
+    console.print(tables.names_and_texts(lines), crop=False)
 
 
 def _next_slots(connection: Connection, now: datetime) -> list[datetime]:
@@ -49,7 +51,10 @@ def _next_slots(connection: Connection, now: datetime) -> list[datetime]:
 def _as_object(connection: Connection, slots: list[datetime]) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {**asdict(connection), "next_slots": [slot.isoformat() for slot in slots]}
+    told = asdict(connection)
+    # The word of the YAML, and of `connections list`; the other one is for who reads it already.
+    imports = {"import": told["importing"]}
+    return {**told, **imports, "next_slots": [slot.isoformat() for slot in slots]}
 
 
 def _lines(connection: Connection, slots: list[datetime]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from profile_exchange.config import registry
+from profile_exchange.domain.plurals import plural
 
 PROBLEMS = 2
 
@@ -19,10 +20,8 @@ def validate() -> None:
     for problem in configuration.problems:
         typer.echo(str(problem), err=True)
     if configuration.problems:
-        noun = "mistake" if len(configuration.problems) == 1 else "mistakes"
-        typer.echo(f"{len(configuration.problems)} {noun}.", err=True)
+        typer.echo(f"{plural(len(configuration.problems), 'mistake')}.", err=True)
         raise typer.Exit(PROBLEMS)
-    typer.echo(
-        f"{len(configuration.connections)} connections and {len(configuration.tenants)} tenants: "
-        "no mistake."
-    )
+    connections = plural(len(configuration.connections), "connection")
+    tenants = plural(len(configuration.tenants), "tenant")
+    typer.echo(f"{connections} and {tenants}: no mistake.")

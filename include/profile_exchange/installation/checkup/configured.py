@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from profile_exchange.config.settings import find_secret
 from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.domain.plurals import plural
 from profile_exchange.installation.checkup.finding import Finding, Surroundings, ok, skipped, wrong
 
 
@@ -14,9 +15,9 @@ def yaml_files(around: Surroundings) -> Iterator[Finding]:
     for problem in around.configuration.problems:
         yield wrong("files", str(problem), "Correct the file; `exchange validate` tells all.")
     if not around.configuration.problems:
-        connections, tenants = around.configuration.connections, around.configuration.tenants
-        told = f"{len(connections)} connections and {len(tenants)} tenants have no mistake."
-        yield ok("files", told)
+        connections = plural(len(around.configuration.connections), "connection")
+        tenants = plural(len(around.configuration.tenants), "tenant")
+        yield ok("files", f"There is no mistake in {connections} and {tenants}.")
 
 
 def store_secrets(around: Surroundings) -> Iterator[Finding]:

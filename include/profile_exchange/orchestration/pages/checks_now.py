@@ -10,9 +10,9 @@ from typing import Any
 from profile_exchange.config.settings import find_secret
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import CredentialsEnding, ExchangeError
+from profile_exchange.domain.plurals import plural
 from profile_exchange.orchestration.check import check
 from profile_exchange.orchestration.pages.configured import configuration
-from profile_exchange.orchestration.pages.words import plural
 from profile_exchange.store.database import bounded
 from profile_exchange.tenants.postgres.credentials import list_credentials
 from profile_exchange.tenants.postgres.exposure_checks import (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from profile_exchange.config.registry import Configuration
 from profile_exchange.domain.checks import Found
 from profile_exchange.domain.connection import Connection, ExposeGoal, ImportGoal, PropertyMapping
+from profile_exchange.domain.plurals import plural
 from profile_exchange.domain.properties import FilterType
 from profile_exchange.domain.transforms import result_type
 from profile_exchange.tenants.postgres.mapped_targets import Target
@@ -129,7 +130,7 @@ def _notes(mapping: PropertyMapping, target: Target | None) -> Iterator[str]:
     if target is None:
         yield "made by the first run"
     if mapping.transforms:
-        yield f"{len(mapping.transforms)} transforms"
+        yield plural(len(mapping.transforms), "transform")
     if mapping.clear_when_absent:
         yield "emptied when nothing comes"
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from profile_exchange.config.field_texts import as_field
 from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.plurals import plural
 
 IN_A_ZONE = Markup('<time datetime="{}" title="{}">{}</time>')
 IN_THE_READERS = Markup('<time datetime="{}" title="{}" data-here>{}</time>')
@@ -57,11 +58,6 @@ def ago(value: datetime, now: datetime) -> str:
     length, unit = next((each for each in units if size >= each[0]), (1, "s"))
     told = f"{int(size // length)} {unit}"
     return f"{told} ago" if seconds >= 0 else f"in {told}"
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 profile``, ``2 profiles``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def goals(connection: Connection) -> str:

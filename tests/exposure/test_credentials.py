@@ -208,7 +208,7 @@ def test_list_tells_from_where_credentials_were_refused(
     assert "Refused" not in command("list", "harbor-goods").stderr
     assert serve("198.51.100.66").ask_for_token(issued).status_code == 401
     told = command("list", "harbor-goods").stderr
-    assert "Refused from 198.51.100.66, where harbor-goods.localhost is not: 1 times" in told
+    assert "Refused from 198.51.100.66, where harbor-goods.localhost is not: 1 time, " in told
 
 
 @pytest.mark.usefixtures("_on_the_command_line")

@@ -37,7 +37,7 @@ def table(title: str = "", *, compact: bool = False, footer: bool = False) -> Ta
 def names_and_texts(pairs: Iterable[tuple[str, str]]) -> Table:
     """A name and a text on each line, and no lines between them."""
     made = Table(show_header=False, box=None, pad_edge=False)
-    made.add_column(style="dim")
+    made.add_column(style="dim", overflow="fold")
     made.add_column(overflow="fold")
     add_rows(made, pairs)
     return made

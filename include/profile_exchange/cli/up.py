@@ -66,9 +66,9 @@ def up(
         phases.end()
         _tell_problems(installation, console)
         succeeded = _run_sample(installation, console)
+        _tell_addresses(installation, console)
         if once:
             raise typer.Exit(0 if succeeded else RUN_FAILED)
-        _tell_addresses(installation, console)
         _stay(installation, console)
 
 

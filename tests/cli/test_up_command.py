@@ -78,9 +78,7 @@ def test_without_a_sample_exchange_it_stays_up_and_says_so(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("state", "code"), [("success", 0), ("failed", 1)])
-def test_once_ends_as_its_run_did(
-    state: str, code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_once_ends_as_its_run_did(state: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pretended = Pretended(Configuration({SAMPLE.id: SAMPLE}), state)
     done = exchange_up(pretended, monkeypatch, "--once")
     assert (done.exit_code, "Run r1 of Taylor Times" in done.stdout) == (code, True)

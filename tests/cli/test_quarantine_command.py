@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -180,6 +183,16 @@ def test_what_is_exported_is_what_is_listed(
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
+def entries_in(file: Path) -> int:
+    match file.suffix:
+        case ".csv":
+            return len(pd.read_csv(file))
+        case ".jsonl":
+            return len(pd.read_json(file, lines=True))
+        case _:
+            return len(pd.read_parquet(file))
+
+
 def test_an_export_of_nothing_has_its_columns(tmp_path: Path) -> None:
     file = tmp_path / "none.txt"
     options = ("--reason", "value_limit", "--format", "csv")
@@ -192,6 +205,46 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, name: str) -> Non
     done = exchange("quarantine", "export", "taylor-times", str(tmp_path / name))
     assert done.exit_code == 2
     assert "one of csv, jsonl, parquet" in done.stderr or "no such file" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_an_export_goes_through_a_pipe_which_stays_one(tmp_path: Path, ending: str) -> None:
+    pipe, received = tmp_path / "pipe", tmp_path / f"received.{ending}"
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        done = exchange("quarantine", "export", "taylor-times", str(pipe), "--format", ending)
+        received.write_bytes(reader.read())
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == f"3 entries written to {pipe}.\n"
+    assert entries_in(received) == 3
+
+
+def test_an_export_follows_a_link_and_leaves_it(tmp_path: Path) -> None:
+    file, link = tmp_path / "there" / "quarantine.csv", tmp_path / "link.csv"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    for _ in range(2):
+        assert exchange("quarantine", "export", "taylor-times", str(link)).exit_code == 0
+        assert link.is_symlink()
+        assert entries_in(file) == 3
+        assert [each.name for each in file.parent.iterdir()] == [file.name]
+        file.write_text("the one before")
+
+
+def test_an_export_to_standard_output_has_nothing_else_there() -> None:
+    command = [sys.executable, "-c", "from profile_exchange.cli.main import run; run()"]
+    options = ["quarantine", "export", "taylor-times", "-", "--format", "jsonl"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    exported = [json.loads(line)["profile_id"] for line in done.stdout.splitlines()]
+    assert exported == [profile(number) for number in (2, 3, 4)]
+    assert done.stderr == "3 entries written to standard output.\n"
+
+
+@pytest.mark.parametrize("target", ["/", "", "."])
+def test_a_folder_is_no_file_to_export_to(target: str) -> None:
+    done = exchange("quarantine", "export", "taylor-times", target, "--format", "csv")
+    assert done.exit_code == 2
+    assert done.stderr.endswith(" cannot be written: is a directory.\n")
 
 
 def test_an_export_that_breaks_off_leaves_nothing_behind_and_complains_once(

@@ -76,7 +76,11 @@ def list_(
 def export(
     connection: ConnectionId,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A .csv, .jsonl or .parquet file to write.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A .csv, .jsonl or .parquet file to write; - for standard output.",
+        ),
     ],
     *,
     run: RunId = None,
@@ -88,13 +92,16 @@ def export(
     ] = None,
 ) -> None:
     """Write the quarantine to a file: everything that `list` shows, and no values."""
-    from profile_exchange.cli.quarantine_export import write
+    from profile_exchange.cli.quarantine_export import STANDARD_OUTPUT, write
 
     found = remembered_import(connection)
     wanted = _wanted(run, reason, property_id, rule)
     blocks = quarantined.in_blocks(found.url, found.id, wanted)
     number = write((_objects(block) for block in blocks), file, form)
-    typer.echo(f"{number:,} entries written to {file}.")
+    told = "standard output" if file == STANDARD_OUTPUT else file
+    # Where the entries may have gone to standard output, a sentence must not stand among them.
+    apart = file == STANDARD_OUTPUT or not file.is_file()
+    typer.echo(f"{number:,} entries written to {told}.", err=apart)
 
 
 @app.command()

@@ -34,6 +34,11 @@ class Exposed:
     missing: tuple[str, ...]
 
     @property
+    def segment_ids(self) -> frozenset[str]:
+        """The ids of the exposed segments, chosen or not."""
+        return frozenset(segment.id for segment in self.segments)
+
+    @property
     def identifiers(self) -> tuple[ProfileProperty, ...]:
         """The exposed unique identifiers."""
         return tuple(known for known in self.properties if known.indexed)
@@ -150,7 +155,7 @@ def _planned(
         sources=_needed(connection, known),
         targets=target_types(database, connection, known, holding),
         identifier_types=identifier_types(database, connection),
-        segment_changes=segment_changes(database, connection.id, names),
+        segment_changes=segment_changes(database, connection.id, names, exposed.segment_ids),
         configured=as_configured(connection),
     )
 
@@ -180,7 +185,7 @@ def changes_of_segments(store_url: str, connection: Connection, exposed: Exposed
     """Which segments the next run would import anew, and which it could not any more."""
     names = [segment.id for segment in _chosen(connection, exposed)]
     with store_errors(store_url), engine_for(store_url).connect() as database:
-        return segment_changes(database, connection.id, names)
+        return segment_changes(database, connection.id, names, exposed.segment_ids)
 
 
 def _needed(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
@@ -28,6 +28,7 @@ from tests.cli.terminals import COLUMNS, shown_in_a_pipe, shown_in_a_terminal
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 A_MOMENT_LATER = NOON.replace(microsecond=123_456)
 LATER = datetime(2026, 1, 3, 12, tzinfo=UTC)
+REPLAY_ALL = ["replay", "taylor-times", "--all"]
 
 
 def profile(number: int) -> str:
@@ -299,3 +300,56 @@ def test_replay_wants_to_be_told_what(store: str, options: list[str]) -> None:
     done = exchange("quarantine", "replay", "taylor-times", *options)
     assert done.exit_code == 2
     assert asked(store) == []
+
+
+def test_replay_of_everything_and_of_something_contradict_each_other(store: str) -> None:
+    done = exchange("quarantine", "replay", "taylor-times", "--all", "--reason", "expectation")
+    assert done.stderr.startswith("exchange: --all is everything, which --reason,")
+    assert asked(store) == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--run", "r1", "--reason", "value_type"], ["--property", "sprots"], ["--rule", "xx"]],
+    ids=str,
+)
+def test_a_filter_that_finds_nothing_does_not_call_the_quarantine_empty(
+    tmp_path: Path, option: list[str]
+) -> None:
+    nothing = "othing in quarantine fits what was asked.\n"
+    assert exchange("quarantine", "list", "taylor-times", *option).stdout == f"N{nothing}"
+    written = exchange("quarantine", "export", "taylor-times", str(tmp_path / "q.csv"), *option)
+    assert written.stdout.endswith(f"q.csv: n{nothing}")
+    again = exchange("quarantine", "replay", "taylor-times", *option)
+    assert again.stdout.startswith("0 profiles")
+    assert again.stdout.endswith(f": n{nothing}")
+
+
+def test_a_quarantine_in_which_nothing_is_is_called_empty(store: str, tmp_path: Path) -> None:
+    with engine_for(store).begin() as database:
+        database.execute(delete(quarantine))
+    assert exchange("quarantine", "list", "taylor-times").stdout == "Nothing is in quarantine.\n"
+    for command in (["export", "taylor-times", str(tmp_path / "q.csv")], REPLAY_ALL):
+        done = exchange("quarantine", *command)
+        assert (done.exit_code, done.stdout[:2]) == (0, "0 ")
+        assert done.stdout.endswith(": nothing is in quarantine.\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list", "taylor-times"],
+        ["list", "taylor-times", "--json"],
+        ["export", "taylor-times", "quarantine.csv"],
+        ["replay", "taylor-times"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_run_that_there_is_not_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = exchange("quarantine", *command, "--run", "rr2")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "has no run 'rr2'. Did you mean 'r2'?" in done.stderr
+    assert list(tmp_path.iterdir()) == []

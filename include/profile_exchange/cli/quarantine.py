@@ -22,6 +22,7 @@ from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.quarantine import REASONS
 from profile_exchange.tenants.postgres import quarantined
 from profile_exchange.tenants.postgres.quarantined import Entry, ReasonCount, Wanted
+from profile_exchange.tenants.postgres.run_history import history, past_run
 
 app = typer.Typer(help="Profiles that were rejected, and taking them again.", no_args_is_help=True)
 
@@ -58,6 +59,7 @@ def list_(
     A fingerprint tells which values are the same, not what they are.
     """
     found, wanted = remembered_import(connection), _wanted(run, reason, property_id, rule)
+    _refuse_unknown_run(found.url, found.id, run)
     counts = quarantined.reasons(found.url, found.id, wanted)
     entries = quarantined.newest(found.url, found.id, wanted, limit)
     if as_json:
@@ -66,7 +68,7 @@ def list_(
         return
     console = tables.console()
     if not entries:
-        console.print("Nothing is in quarantine.", markup=False)
+        console.print(f"{_nothing(wanted)}.", markup=False)
         return
     console.print(_reasons_table(counts), crop=False)
     tables.tell(console, _wide_table(entries), _narrow_table(entries))
@@ -96,12 +98,14 @@ def export(
 
     found = remembered_import(connection)
     wanted = _wanted(run, reason, property_id, rule)
+    _refuse_unknown_run(found.url, found.id, run)
     blocks = quarantined.in_blocks(found.url, found.id, wanted)
     number = write((_objects(block) for block in blocks), file, form)
     told = "standard output" if file == STANDARD_OUTPUT else file
     # Where the entries may have gone to standard output, a sentence must not stand among them.
     apart = file == STANDARD_OUTPUT or not file.is_file()
-    typer.echo(f"{number:,} entries written to {told}.", err=apart)
+    why = "" if number else f": {_nothing(wanted).lower()}"
+    typer.echo(f"{number:,} entries written to {told}{why}.", err=apart)
 
 
 @app.command()
@@ -125,13 +129,43 @@ def replay(
     too then. Those that are not rejected again leave the quarantine.
     """
     wanted = _wanted(run, reason, property_id, rule, tuple(profile or ()))
-    if everything == (wanted != Wanted()):
+    _refuse_unclear(wanted, everything=everything)
+    found = importing(connection)
+    url = store_url_of(found)
+    _refuse_unknown_run(url, found.id, run)
+    number = quarantined.ask_replay(url, found.id, wanted, datetime.now(UTC))
+    why = "" if number else f": {_nothing(wanted).lower()}"
+    typer.echo(f"{number:,} profiles of the quarantine will be taken again at the next run{why}.")
+
+
+def _refuse_unclear(wanted: Wanted, *, everything: bool) -> None:
+    narrowed = wanted != Wanted()
+    if everything and narrowed:
+        raise ConfigurationError(
+            "--all is everything, which --reason, --property, --rule, --run or --profile would "
+            "narrow: leave out one or the other."
+        )
+    if not (everything or narrowed):
         raise ConfigurationError(
             "Say which: --all, or --reason, --property, --rule, --run or --profile."
         )
-    found = importing(connection)
-    number = quarantined.ask_replay(store_url_of(found), found.id, wanted, datetime.now(UTC))
-    typer.echo(f"{number:,} profiles of the quarantine will be taken again at the next run.")
+
+
+def _refuse_unknown_run(url: str, connection_id: str, run: str | None) -> None:
+    if run is None or past_run(url, connection_id, run):
+        return
+    near = nearest(run, [past.run_id for past in history(url, connection_id)])
+    raise ConfigurationError(
+        f"Connection {connection_id} has no run {run!r}.{near} "
+        f"`exchange history {connection_id} --json` lists its runs."
+    )
+
+
+def _nothing(wanted: Wanted) -> str:
+    """That there is nothing, not to be taken for an empty quarantine where something was asked."""
+    if wanted == Wanted():
+        return "Nothing is in quarantine"
+    return "Nothing in quarantine fits what was asked"
 
 
 def _wanted(

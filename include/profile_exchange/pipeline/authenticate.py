@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection as Database
 
+from profile_exchange.config.messages import nearest
 from profile_exchange.domain.connection import Connection, Pull
 from profile_exchange.domain.errors import NoLongerExposed
 from profile_exchange.domain.packages import parts_for
@@ -64,16 +65,17 @@ def _missing(
     goal = import_goal(connection)
     shown = {segment.id for segment in segments}
     readable = {known.id: known for known in properties}
-    missing = [f"segment {name}" for name in goal.segments or () if name not in shown]
+    indexed = {name for name, known in readable.items() if known.indexed}
+    missing = [_missed("segment", name, shown) for name in goal.segments or () if name not in shown]
     missing += [
-        f"unique identifier {pair.theirs}"
+        _missed("unique identifier", pair.theirs, indexed)
         for link in goal.links
         for pair in link
-        if pair.theirs not in readable or not readable[pair.theirs].indexed
+        if pair.theirs not in indexed
     ]
     linked = {pair.theirs for link in goal.links for pair in link}
     missing += [
-        f"profile property {name}"
+        _missed("profile property", name, readable)
         for name in goal.source_properties
         if name not in readable and name not in linked
     ]
@@ -82,11 +84,17 @@ def _missing(
     return list(dict.fromkeys(missing))
 
 
+def _missed(what: str, name: str, exposed: Iterable[str]) -> str:
+    """What is missing, and what is exposed instead if it looks like a slip of the pen."""
+    near = nearest(name, exposed).strip()
+    return f"{what} {name} ({near[0].lower()}{near[1:]})" if near else f"{what} {name}"
+
+
 def _missing_objectives(source: Source, connection: Connection) -> list[str]:
     """Objectives of theirs that the goal translates, and whose consents would never come."""
     named = import_goal(connection).objective_map
     shown = set(source.objectives()) if named else set()
-    return [f"objective {name}" for name in named if name not in shown]
+    return [_missed("objective", name, shown) for name in named if name not in shown]
 
 
 def authenticate(
@@ -111,9 +119,9 @@ def authenticate(
     let_in(exposed)
     if exposed.missing:
         raise NoLongerExposed(
-            f"{connection.partner.name} no longer exposes {', '.join(exposed.missing)} to "
-            f"connection {connection.id}: ask them to expose it again, or take it out of "
-            "the import goal."
+            f"{connection.partner.name} does not expose {', '.join(exposed.missing)} to "
+            f"connection {connection.id}: ask them to expose it, or take it out of the import "
+            "goal."
         )
     segments = wanted_segments(connection, exposed)
     source_time = source.now() or now

@@ -63,6 +63,18 @@ def test_a_program_is_told_why_a_run_failed(command: str, monkeypatch: pytest.Mo
     assert "log" in answer(command, "unknown", monkeypatch)["failure"]
 
 
+def test_a_preview_that_failed_is_no_import_that_failed(store_url: str) -> None:
+    told = {"connection": "taylor-times", "started_at": NOON, "failure": REFUSED}
+    with engine_for(store_url).begin() as database:
+        failed = insert(run).values(run_id="looked", state="failed", preview=True, **told)
+        database.execute(failed)
+    shown = CliRunner().invoke(app, ["history", "taylor-times"], env={"COLUMNS": "200"})
+    assert "preview failed" in shown.stdout
+    listed = CliRunner().invoke(app, ["history", "taylor-times", "--json"])
+    previews = {past["run_id"]: past["preview"] for past in json.loads(listed.stdout)}
+    assert previews == {"looked": True, "fine": False, "refused": False}
+
+
 def test_a_run_that_succeeded_has_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     found = answer("run", "fine", monkeypatch)
     assert (found["failure"], found["outcome"]) == (None, "succeeded")

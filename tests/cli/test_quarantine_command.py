@@ -19,6 +19,7 @@ from sqlalchemy import delete, insert, select, update
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
+from profile_exchange.cli.quarantine_export import STANDARD_OUTPUT, write
 from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.errors import StoreUnavailable
 from profile_exchange.store.database import engine_for
@@ -239,6 +240,17 @@ def test_an_export_to_standard_output_has_nothing_else_there() -> None:
     exported = [json.loads(line)["profile_id"] for line in done.stdout.splitlines()]
     assert exported == [profile(number) for number in (2, 3, 4)]
     assert done.stderr == "3 entries written to standard output.\n"
+
+
+def test_a_reader_who_has_read_enough_is_not_told_as_a_file_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        with pytest.raises(BrokenPipeError):
+            write([], STANDARD_OUTPUT, "csv")
 
 
 @pytest.mark.parametrize("target", ["/", "", "."])

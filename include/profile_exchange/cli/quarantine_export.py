@@ -47,6 +47,9 @@ def write(blocks: Iterable[Block], file: Path, form: str | None) -> int:
         with _opened(file) as opened:
             return _write_all(blocks, kind(opened))
     except OSError as error:
+        if file == STANDARD_OUTPUT and isinstance(error, BrokenPipeError):
+            # Whoever reads it has read enough, which is not for this module to tell.
+            raise
         what = "Standard output" if file == STANDARD_OUTPUT else file
         reason = (error.strerror or type(error).__name__).lower()
         raise ConfigurationError(f"{what} cannot be written: {reason}.") from None

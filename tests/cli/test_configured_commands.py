@@ -275,6 +275,7 @@ PARTNER = {
 OURS = {"name": "Harbor Goods", "host": "harbor-goods.localhost", "address": "http://localhost:9"}
 
 
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     ("asked", "told"),
     [

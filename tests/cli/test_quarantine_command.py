@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,10 +15,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
+from profile_exchange.cli.quarantine_export import STANDARD_OUTPUT, write
 from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.errors import StoreUnavailable
 from profile_exchange.store.database import engine_for
@@ -25,6 +29,7 @@ from tests.cli.terminals import COLUMNS, shown_in_a_pipe, shown_in_a_terminal
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 A_MOMENT_LATER = NOON.replace(microsecond=123_456)
 LATER = datetime(2026, 1, 3, 12, tzinfo=UTC)
+REPLAY_ALL = ["replay", "taylor-times", "--all"]
 
 
 def profile(number: int) -> str:
@@ -180,6 +185,16 @@ def test_what_is_exported_is_what_is_listed(
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
+def entries_in(file: Path) -> int:
+    match file.suffix:
+        case ".csv":
+            return len(pd.read_csv(file))
+        case ".jsonl":
+            return len(pd.read_json(file, lines=True))
+        case _:
+            return len(pd.read_parquet(file))
+
+
 def test_an_export_of_nothing_has_its_columns(tmp_path: Path) -> None:
     file = tmp_path / "none.txt"
     options = ("--reason", "value_limit", "--format", "csv")
@@ -192,6 +207,57 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, name: str) -> Non
     done = exchange("quarantine", "export", "taylor-times", str(tmp_path / name))
     assert done.exit_code == 2
     assert "one of csv, jsonl, parquet" in done.stderr or "no such file" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_an_export_goes_through_a_pipe_which_stays_one(tmp_path: Path, ending: str) -> None:
+    pipe, received = tmp_path / "pipe", tmp_path / f"received.{ending}"
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        done = exchange("quarantine", "export", "taylor-times", str(pipe), "--format", ending)
+        received.write_bytes(reader.read())
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == f"3 entries written to {pipe}.\n"
+    assert entries_in(received) == 3
+
+
+def test_an_export_follows_a_link_and_leaves_it(tmp_path: Path) -> None:
+    file, link = tmp_path / "there" / "quarantine.csv", tmp_path / "link.csv"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    for _ in range(2):
+        assert exchange("quarantine", "export", "taylor-times", str(link)).exit_code == 0
+        assert link.is_symlink()
+        assert entries_in(file) == 3
+        assert [each.name for each in file.parent.iterdir()] == [file.name]
+        file.write_text("the one before")
+
+
+def test_an_export_to_standard_output_has_nothing_else_there() -> None:
+    command = [sys.executable, "-c", "from profile_exchange.cli.main import run; run()"]
+    options = ["quarantine", "export", "taylor-times", "-", "--format", "jsonl"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    exported = [json.loads(line)["profile_id"] for line in done.stdout.splitlines()]
+    assert exported == [profile(number) for number in (2, 3, 4)]
+    assert done.stderr == "3 entries written to standard output.\n"
+
+
+def test_a_reader_who_has_read_enough_is_not_told_as_a_file_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        with pytest.raises(BrokenPipeError):
+            write([], STANDARD_OUTPUT, "csv")
+
+
+@pytest.mark.parametrize("target", ["/", "", "."])
+def test_a_folder_is_no_file_to_export_to(target: str) -> None:
+    done = exchange("quarantine", "export", "taylor-times", target, "--format", "csv")
+    assert done.exit_code == 2
+    assert done.stderr.endswith(" cannot be written: is a directory.\n")
 
 
 def test_an_export_that_breaks_off_leaves_nothing_behind_and_complains_once(
@@ -247,3 +313,56 @@ def test_replay_wants_to_be_told_what(store: str, options: list[str]) -> None:
     done = exchange("quarantine", "replay", "taylor-times", *options)
     assert done.exit_code == 2
     assert asked(store) == []
+
+
+def test_replay_of_everything_and_of_something_contradict_each_other(store: str) -> None:
+    done = exchange("quarantine", "replay", "taylor-times", "--all", "--reason", "expectation")
+    assert done.stderr.startswith("exchange: --all is everything, which --reason,")
+    assert asked(store) == []
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--run", "r1", "--reason", "value_type"], ["--property", "sprots"], ["--rule", "xx"]],
+    ids=str,
+)
+def test_a_filter_that_finds_nothing_does_not_call_the_quarantine_empty(
+    tmp_path: Path, option: list[str]
+) -> None:
+    nothing = "othing in quarantine fits what was asked.\n"
+    assert exchange("quarantine", "list", "taylor-times", *option).stdout == f"N{nothing}"
+    written = exchange("quarantine", "export", "taylor-times", str(tmp_path / "q.csv"), *option)
+    assert written.stdout.endswith(f"q.csv: n{nothing}")
+    again = exchange("quarantine", "replay", "taylor-times", *option)
+    assert again.stdout.startswith("0 profiles")
+    assert again.stdout.endswith(f": n{nothing}")
+
+
+def test_a_quarantine_in_which_nothing_is_is_called_empty(store: str, tmp_path: Path) -> None:
+    with engine_for(store).begin() as database:
+        database.execute(delete(quarantine))
+    assert exchange("quarantine", "list", "taylor-times").stdout == "Nothing is in quarantine.\n"
+    for command in (["export", "taylor-times", str(tmp_path / "q.csv")], REPLAY_ALL):
+        done = exchange("quarantine", *command)
+        assert (done.exit_code, done.stdout[:2]) == (0, "0 ")
+        assert done.stdout.endswith(": nothing is in quarantine.\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list", "taylor-times"],
+        ["list", "taylor-times", "--json"],
+        ["export", "taylor-times", "quarantine.csv"],
+        ["replay", "taylor-times"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_run_that_there_is_not_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = exchange("quarantine", *command, "--run", "rr2")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "has no run 'rr2'. Did you mean 'r2'?" in done.stderr
+    assert list(tmp_path.iterdir()) == []

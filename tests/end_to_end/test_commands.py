@@ -20,7 +20,7 @@ def test_run_prints_one_json_object(repeated: Commanded) -> None:
     answer = repeated.answer
     assert repeated.done.returncode == 0
     figures = {"counts", "properties", "exchange"}
-    assert set(answer) == {"connection", "run_id", "state", "outcome", *figures}
+    assert set(answer) == {"connection", "run_id", "state", "outcome", "failure", *figures}
     assert answer["connection"] == CONNECTION
     assert answer["state"] == "success"
     counts = answer["counts"]

@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
 from profile_exchange.cli.serve import serve
+from profile_exchange.config.settings import settings
 from profile_exchange.domain.errors import ConfigurationError, ExchangeError
 from profile_exchange.store.database import engine_for
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, issue
@@ -35,6 +36,14 @@ EXCHANGE = str(Path(sys.executable).with_name("exchange"))
 PATIENCE = 60
 
 Service = Callable[..., tuple[str, subprocess.Popen[str]]]
+
+
+@pytest.fixture(autouse=True)
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a service sets in this process is taken back afterwards."""
+    monkeypatch.setenv("EXCHANGE_WORKERS", "1")
+    yield
+    settings.cache_clear()
 
 
 @pytest.fixture
@@ -220,10 +229,34 @@ def test_the_limits_of_a_connection_are_those_of_all_workers_together(
 def test_more_workers_than_requests_at_once_are_refused(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EXCHANGE_WORKERS", "1")  # what it sets is taken back afterwards
     monkeypatch.setenv("EXCHANGE_REQUESTS_AT_ONCE", "2")
     with pytest.raises(ConfigurationError, match="3 workers cannot share"):
         serve(port=0, workers=3)
+
+
+@pytest.mark.parametrize("name", ["EXCHANGE_TENANTS_DIR", "EXCHANGE_SECRETS_DIR"])
+def test_a_folder_that_is_not_there_is_told_before_anything_is_served(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+    assert not_served() == f"exchange: {name}: there is no folder {tmp_path / 'nowhere'}.\n"
+
+
+def test_a_wrong_setting_is_told_before_anything_is_served() -> None:
+    assert not_served("--workers", "40").startswith("exchange: 40 workers cannot share ")
+
+
+def not_served(*options: str) -> str:
+    """All that ``exchange serve`` says, when it ends instead of serving."""
+    done = subprocess.run(
+        [EXCHANGE, "serve", "--port", "0", *options],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
 
 
 def follow(client: httpx.Client) -> list[str]:
@@ -276,6 +309,28 @@ def test_a_certificate_that_cannot_be_used_is_told_before_anything_is_served(
     for wrong in ((certificate, None), (None, key), (certificate, other), (key, certificate)):
         with pytest.raises(ConfigurationError, match="certificate"):
             serve(certificate=wrong[0], key=wrong[1])
+
+
+def test_a_certificate_and_a_key_that_do_not_go_together_are_told_in_words(
+    pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    certificate, key = pair
+    another, text = tmp_path / "another.pem", tmp_path / "text.pem"
+    another.write_bytes(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    text.write_text("Hello.")
+    with pytest.raises(ConfigurationError, match="the key is that of another certificate"):
+        serve(certificate=certificate, key=another)
+    for wrong in ((key, certificate), (text, text), (certificate, text)):
+        with pytest.raises(ConfigurationError, match="a certificate and a key without a password"):
+            serve(certificate=wrong[0], key=wrong[1])
+    with pytest.raises(ConfigurationError, match="no such file or directory"):
+        serve(certificate=certificate, key=tmp_path / "none.pem")
 
 
 def test_an_address_that_is_taken_is_one_sentence() -> None:

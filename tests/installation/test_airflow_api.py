@@ -55,6 +55,13 @@ def test_a_wrong_password_is_refused_and_not_repeated() -> None:
     assert "password'" not in str(told.value).replace("password's", "")
 
 
+def test_who_names_no_user_is_told_where_to_name_one() -> None:
+    script = Scripted(token=httpx.Response(400, json={"detail": "Username must be provided"}))
+    nobody = AirflowApi("http://airflow", "", "password", httpx.MockTransport(script))
+    with pytest.raises(CredentialsRefused, match="set EXCHANGE_AIRFLOW_USER to one of its users"):
+        nobody.trigger("x")
+
+
 def test_an_expired_token_is_replaced_once() -> None:
     answers = iter([httpx.Response(401), httpx.Response(200, json={"dag_run_id": "r1"})])
     script = Scripted(dagRuns=lambda _: next(answers))

@@ -191,6 +191,16 @@ def test_a_database_that_is_away_is_found_and_its_password_not_told(
     assert "the-password" not in repr(found)
 
 
+def test_a_database_that_does_not_let_us_in_is_not_to_be_started(
+    around: Around, folder: Path, store: str
+) -> None:
+    wrong = make_url(store).set(password="another")
+    secret = folder / "secrets" / "taylor-times-store"
+    secret.write_text(wrong.render_as_string(hide_password=False))
+    [found] = databases.stores(around())
+    assert (found.state, found.mend) == (WRONG, databases.CORRECT)
+
+
 def test_a_database_of_another_version_is_found(
     around: Around, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

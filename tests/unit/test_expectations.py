@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from profile_exchange.config.expectation_values import value_findings
 from profile_exchange.config.expectations import ARGUMENTS, REQUIRED, USABLE, WITHOUT_SQL
 from profile_exchange.domain.connection import COLUMN_ARGUMENTS, ConfiguredExpectation
 from profile_exchange.domain.row_conditions import RowCondition, row_condition
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,36 @@ def test_what_cannot_be_evaluated_in_a_database_is_written_down(kinds: dict[str,
     of_rows = {name: kind for name, kind in kinds.items() if getattr(kind, "map_metric", None)}
     assert {name for name, kind in of_rows.items() if not in_sql(kind)} == set(WITHOUT_SQL)
     assert set(of_rows) - set(WITHOUT_SQL) < set(USABLE)
+
+
+#: Beside each other, what an argument may be given by mistake and what it may be meant to have.
+VALUES = (
+    *(7, -1, 0.5, True, "0.5", "7", "abc", "", "yes", "maybe", [1], ["a"], ["a", 7]),
+    *("2026-01-02", "2026-1-2", "2026-01-02T03:04:05Z", date(2026, 1, 2), NOON, None),
+)
+
+
+def test_no_value_is_called_wrong_that_great_expectations_takes(
+    installed: dict[str, dict[str, Any]],
+) -> None:
+    called_wrong = 0
+    for name in USABLE:
+        for argument, field in installed[name].items():
+            for value in VALUES:
+                wrong = list(value_findings(name, {argument: value}))
+                called_wrong += len(wrong)
+                _, errors = field.validate(value, {}, loc=argument)
+                assert errors or not wrong, (name, argument, value, wrong)
+    assert called_wrong > 100
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\y\d+\M", "***=([", "[[:alpha:]_]", "a*+", r"[(\]]", r"\(", "(?x)a # (", "a{9999999999999}"],
+)
+def test_no_regex_is_called_wrong_that_is_only_none_of_pythons(pattern: str) -> None:
+    for kwargs in ({"regex": pattern}, {"regex_list": [pattern]}):
+        assert list(value_findings("expect_column_values_to_match_regex", kwargs)) == []
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,17 @@ def test_the_secrets_folder_of_the_settings_is_the_default(
     assert read_secret("key") == "value"
 
 
+def test_an_installation_elsewhere_has_its_secrets_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXCHANGE_SECRETS_DIR", raising=False)
+    monkeypatch.setenv("EXCHANGE_STATE_DIR", str(tmp_path))
+    assert settings().secrets_dir == tmp_path / "secrets"
+    settings.cache_clear()
+    monkeypatch.setenv("EXCHANGE_SECRETS_DIR", str(tmp_path / "others"))
+    assert settings().secrets_dir == tmp_path / "others"
+
+
 def test_a_secret_that_is_nowhere_is_told_with_both_places(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text(" \n")
     for name in ("missing", "empty"):

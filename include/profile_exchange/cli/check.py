@@ -39,10 +39,12 @@ def check(
     Logs in at the other tenant with the consumer key and secret that Airflow keeps. Exit code
     0 when everything that the import goal names is exposed, 3 when not.
     """
-    from profile_exchange.cli.configured import importing
+    from profile_exchange.cli.configured import importing, store_url_of
     from profile_exchange.config.settings import settings
 
     found = importing(connection)
+    # A mistake of our own is told as one: nobody has been asked who could have refused us.
+    store_url_of(found)
     answer = _ask(found, settings())
     if as_json:
         typer.echo(json.dumps(answer))

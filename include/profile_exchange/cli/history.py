@@ -82,6 +82,7 @@ def _as_object(past: PastRun) -> dict[str, Any]:
     return {
         "run_id": past.run_id,
         "state": past.state,
+        "preview": past.preview,
         "started_at": past.started_at.isoformat(),
         "finished_at": past.finished_at.isoformat() if past.finished_at else None,
         "failure": past.failure or None,
@@ -130,4 +131,6 @@ def _started(past: PastRun) -> str:
 
 
 def _state(past: PastRun) -> str:
-    return f"{past.state}: would be" if past.preview and past.counts else past.state
+    if past.preview and past.counts:
+        return f"{past.state}: would be"
+    return f"preview {past.state}" if past.preview else past.state

@@ -29,8 +29,8 @@ def preview(
 
     Runs through Airflow like `exchange run`, up to the gate. Prints counts by fate, segment and
     target property, how far the two tenants overlap, and a few profile ids. With --json:
-    connection, run_id, state, and would_be with the same. Exit code 0 when a run would write,
-    1 when the preview failed or a limit would stop the run.
+    connection, run_id, state, failure (why it failed), and would_be with the same. Exit code 0
+    when a run would write, 1 when the preview failed or a limit would stop the run.
     """
     from profile_exchange.cli.configured import importing, store_url_of
     from profile_exchange.cli.forecast_tables import tell_forecast
@@ -46,22 +46,24 @@ def preview(
         state = run_to_the_end(api, found, {"preview": True}, console, switch_on=False)
     past = past_run(url, found.id, state.run_id)
     forecast = past.forecast if past and state.succeeded else None
+    reason = past.failure if past and past.failure else "look into the tasks' logs."
+    failure = None if forecast else reason
     if as_json:
-        typer.echo(json.dumps(_as_object(found, state, forecast)))
+        typer.echo(json.dumps(_as_object(found, state, failure, forecast)))
     elif forecast:
         tell_forecast(found.title, forecast, console)
-    if forecast is None:
-        reason = past.failure if past and past.failure else "look into the tasks' logs."
-        console.print(f"The preview failed: {reason}", style="red", markup=False)
+    if failure:
+        console.print(f"The preview failed: {failure}", style="red", markup=False)
     raise typer.Exit(0 if forecast and not forecast.stopped_by else WOULD_NOT_RUN)
 
 
 def _as_object(
-    connection: Connection, state: RunState, forecast: Forecast | None
+    connection: Connection, state: RunState, failure: str | None, forecast: Forecast | None
 ) -> dict[str, Any]:
     return {
         "connection": connection.id,
         "run_id": state.run_id,
         "state": state.state,
+        "failure": failure,
         "would_be": forecast.as_json() if forecast else None,
     }

@@ -23,6 +23,7 @@ from profile_exchange.domain.plurals import plural
 from profile_exchange.domain.quarantine import REASONS
 from profile_exchange.tenants.postgres import quarantined
 from profile_exchange.tenants.postgres.quarantined import Entry, ReasonCount, Wanted
+from profile_exchange.tenants.postgres.run_history import history, past_run
 
 app = typer.Typer(
     help="Profiles that were rejected, and taking them again.",
@@ -63,6 +64,7 @@ def list_(
     A fingerprint tells which values are the same, not what they are.
     """
     found, wanted = remembered_import(connection), _wanted(run, reason, property_id, rule)
+    _refuse_unknown_run(found.url, found.id, run)
     counts = quarantined.reasons(found.url, found.id, wanted)
     entries = quarantined.newest(found.url, found.id, wanted, limit)
     if as_json:
@@ -71,7 +73,7 @@ def list_(
         return
     console = tables.console()
     if not entries:
-        console.print("Nothing is in quarantine.", markup=False)
+        console.print(f"{_nothing(wanted)}.", markup=False)
         return
     console.print(_reasons_table(counts), crop=False)
     tables.tell(console, _wide_table(entries), _narrow_table(entries))
@@ -81,7 +83,11 @@ def list_(
 def export(
     connection: ConnectionId,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A .csv, .jsonl or .parquet file to write.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A .csv, .jsonl or .parquet file to write; - for standard output.",
+        ),
     ],
     *,
     run: RunId = None,
@@ -93,13 +99,18 @@ def export(
     ] = None,
 ) -> None:
     """Write the quarantine to a file: everything that `list` shows, and no values."""
-    from profile_exchange.cli.quarantine_export import write
+    from profile_exchange.cli.quarantine_export import STANDARD_OUTPUT, write
 
     found = remembered_import(connection)
     wanted = _wanted(run, reason, property_id, rule)
+    _refuse_unknown_run(found.url, found.id, run)
     blocks = quarantined.in_blocks(found.url, found.id, wanted)
     number = write((_objects(block) for block in blocks), file, form)
-    typer.echo(f"{plural(number, 'entry', 'entries')} written to {file}.")
+    told = "standard output" if file == STANDARD_OUTPUT else file
+    # Where the entries may have gone to standard output, a sentence must not stand among them.
+    apart = file == STANDARD_OUTPUT or not file.is_file()
+    why = "" if number else f": {_nothing(wanted).lower()}"
+    typer.echo(f"{plural(number, 'entry', 'entries')} written to {told}{why}.", err=apart)
 
 
 @app.command()
@@ -123,14 +134,44 @@ def replay(
     too then. Those that are not rejected again leave the quarantine.
     """
     wanted = _wanted(run, reason, property_id, rule, tuple(profile or ()))
-    if everything == (wanted != Wanted()):
+    _refuse_unclear(wanted, everything=everything)
+    found = importing(connection)
+    url = store_url_of(found)
+    _refuse_unknown_run(url, found.id, run)
+    number = quarantined.ask_replay(url, found.id, wanted, datetime.now(UTC))
+    why = "" if number else f": {_nothing(wanted).lower()}"
+    profiles = plural(number, "profile")
+    typer.echo(f"{profiles} of the quarantine will be taken again at the next run{why}.")
+
+
+def _refuse_unclear(wanted: Wanted, *, everything: bool) -> None:
+    narrowed = wanted != Wanted()
+    if everything and narrowed:
+        raise ConfigurationError(
+            "--all is everything, which --reason, --property, --rule, --run or --profile would "
+            "narrow: leave out one or the other."
+        )
+    if not (everything or narrowed):
         raise ConfigurationError(
             "Say which: --all, or --reason, --property, --rule, --run or --profile."
         )
-    found = importing(connection)
-    number = quarantined.ask_replay(store_url_of(found), found.id, wanted, datetime.now(UTC))
-    profiles = plural(number, "profile")
-    typer.echo(f"{profiles} of the quarantine will be taken again at the next run.")
+
+
+def _refuse_unknown_run(url: str, connection_id: str, run: str | None) -> None:
+    if run is None or past_run(url, connection_id, run):
+        return
+    near = nearest(run, [past.run_id for past in history(url, connection_id)])
+    raise ConfigurationError(
+        f"Connection {connection_id} has no run {run!r}.{near} "
+        f"`exchange history {connection_id} --json` lists its runs."
+    )
+
+
+def _nothing(wanted: Wanted) -> str:
+    """That there is nothing, not to be taken for an empty quarantine where something was asked."""
+    if wanted == Wanted():
+        return "Nothing is in quarantine"
+    return "Nothing in quarantine fits what was asked"
 
 
 def _wanted(

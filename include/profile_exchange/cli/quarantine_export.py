@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -19,6 +21,7 @@ COLUMNS = (
     *("fingerprint", "quarantined_at", "outcome", "replay"),
 )
 FORMATS = ("csv", "jsonl", "parquet")
+STANDARD_OUTPUT = Path("-")
 
 Block = Sequence[Mapping[str, Any]]
 
@@ -36,20 +39,40 @@ class Writer(Protocol):
 def write(blocks: Iterable[Block], file: Path, form: str | None) -> int:
     """Write all blocks to a file, which is replaced only when that is done. Returns the rows.
 
+    What is no regular file, as a pipe or a device, is written to and stays what it is.
     Raises `ConfigurationError` when the format is none of `FORMATS`, or the file cannot be written.
     """
     kind = WRITERS[_format(file, form)]
+    try:
+        with _opened(file) as opened:
+            return _write_all(blocks, kind(opened))
+    except OSError as error:
+        if file == STANDARD_OUTPUT and isinstance(error, BrokenPipeError):
+            # Whoever reads it has read enough, which is not for this module to tell.
+            raise
+        what = "Standard output" if file == STANDARD_OUTPUT else file
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ConfigurationError(f"{what} cannot be written: {reason}.") from None
+
+
+def _opened(file: Path) -> contextlib.AbstractContextManager[IO[bytes]]:
+    if file == STANDARD_OUTPUT:
+        # Not the buffer of `sys.stdout`: what a closed pipe leaves in it fails again at the end.
+        return open(sys.stdout.fileno(), "wb", closefd=False)
+    if file.exists() and not file.is_file():
+        return file.open("wb")
+    return _replacing(Path(os.path.realpath(file)))
+
+
+@contextlib.contextmanager
+def _replacing(file: Path) -> Iterator[IO[bytes]]:
     unfinished = file.with_name(f"{file.name}.unfinished")
     try:
         with unfinished.open("wb") as opened:
-            number = _write_all(blocks, kind(opened))
+            yield opened
         unfinished.replace(file)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise ConfigurationError(f"{file} cannot be written: {reason}.") from None
     finally:
         unfinished.unlink(missing_ok=True)
-    return number
 
 
 def _write_all(blocks: Iterable[Block], writer: Writer) -> int:

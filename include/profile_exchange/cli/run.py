@@ -26,10 +26,10 @@ def run(
     """Run a connection's import now, through Airflow, and follow it.
 
     Prints what became of the profiles. With --json: connection, run_id, state (Airflow's),
-    outcome (succeeded, failed, refused or expired), counts by fate, properties with the values
-    written, unchanged and refused of each, and exchange with the unique profiles received and
-    sent over the connection's life. A run that waits for approval says where to answer. Exit
-    code 0 when the run succeeded, 1 when it did not.
+    outcome (succeeded, failed, refused or expired), failure (why it failed), counts by fate,
+    properties with the values written, unchanged and refused of each, and exchange with the
+    unique profiles received and sent over the connection's life. A run that waits for approval
+    says where to answer. Exit code 0 when the run succeeded, 1 when it did not.
     """
     from profile_exchange.cli.configured import importing, store_url_of
     from profile_exchange.cli.outcome import outcome, tell_outcome

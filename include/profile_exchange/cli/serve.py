@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from profile_exchange.domain.errors import ConfigurationError, FatalError
+from profile_exchange.domain.errors import ConfigurationError, FatalError, Problem
 
 if TYPE_CHECKING:
+    import ssl
+
     import uvicorn
 
 APP = "profile_exchange.exposure.app:create_app"
@@ -69,6 +71,8 @@ def serve(
     """
     _refuse_plain_http(host, encrypted=certificate is not None or behind_proxy)
     encryption = _encryption(certificate, key)
+    _share_limits(workers)
+    _refuse_missing_folders()
     listening = _listen(host, port)
     scheme = "https" if encryption else "http"
     where, bound_port = listening.getsockname()[:2]
@@ -106,11 +110,18 @@ def _encryption(certificate: Path | None, key: Path | None) -> dict[str, str]:
             certificate, key, password=""
         )
     except OSError as error:
-        reason = error.strerror or "they are no PEM files that belong together"
+        reason = _unusable(error) if isinstance(error, ssl.SSLError) else _reason(error)
         raise ConfigurationError(
             f"The certificate {certificate} and the key {key} cannot be used: {reason}."
         ) from None
     return {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+
+
+def _unusable(error: ssl.SSLError) -> str:
+    """What is wrong with two files that can be read; OpenSSL only says where it noticed."""
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is that of another certificate"
+    return "they have to be a certificate and a key without a password, in PEM, in this order"
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -139,7 +150,6 @@ def _configuration(
 ) -> uvicorn.Config:
     import uvicorn
 
-    _share_limits(workers)
     return uvicorn.Config(
         APP,
         factory=True,
@@ -170,6 +180,24 @@ def _share_limits(workers: int) -> None:
             f"{workers} workers cannot share {PREFIX}REQUESTS_AT_ONCE={at_once}: start at most "
             f"{at_once} with --workers, or raise the limit."
         )
+
+
+def _refuse_missing_folders() -> None:
+    """Raise `ConfigurationError` where every request would be answered 500.
+
+    Secrets may all be variables: their folder has to be there where somebody names one.
+    """
+    from profile_exchange.config.settings import PREFIX, settings
+
+    told = settings()
+    wanted = {"tenants_dir", "connections_dir", *({"secrets_dir"} & told.model_fields_set)}
+    missing = [
+        Problem("", 0, f"{PREFIX}{name.upper()}", f"there is no folder {getattr(told, name)}.")
+        for name in sorted(wanted)
+        if not getattr(told, name).is_dir()
+    ]
+    if missing:
+        raise ConfigurationError(missing)
 
 
 def _run(configuration: uvicorn.Config, listening: socket.socket) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from profile_exchange.config.expectation_values import value_findings
 from profile_exchange.config.forms import is_object_id
 from profile_exchange.config.messages import nearest
 from profile_exchange.config.yaml_source import Finding, shortened
@@ -155,6 +156,7 @@ def findings(expectation: ConfiguredExpectation) -> Iterator[Finding]:
         yield ("kwargs",), f"{expectation.type} needs the argument {argument}."
     yield from _column_findings(expectation.kwargs)
     yield from _row_findings(expectation)
+    yield from value_findings(expectation.type, expectation.kwargs)
 
 
 def _unusable(kind: str) -> str:

@@ -37,17 +37,18 @@ class Settings(BaseSettings):
         default=PROJECT_ROOT / "include" / "tenants",
         description="Folder of the tenants that this installation hosts, one YAML file each.",
     )
+    state_dir: Path = Field(
+        default=PROJECT_ROOT / "var",
+        description="Folder of everything that `exchange up` makes: databases, logs, secrets.",
+    )
+    # One installation's commands must never find the stores of another one.
     secrets_dir: Path = Field(
-        default=PROJECT_ROOT / "var" / "secrets",
+        default_factory=lambda told: told["state_dir"] / "secrets",
         description="Folder of secrets, one file each, named after the secret.",
     )
     write_connections: bool = Field(
         default=False,
         description="Whether the pages in Airflow may write connections' files.",
-    )
-    state_dir: Path = Field(
-        default=PROJECT_ROOT / "var",
-        description="Folder of everything that `exchange up` makes: databases, logs, secrets.",
     )
     airflow_url: str = Field(
         default="http://127.0.0.1:8080",

@@ -16,6 +16,7 @@
     │   ├── TargetRefused       a target property must not be written
     │   ├── LimitExceeded       the gate stopped the run before anything was written
     │   ├── StoreRefused        the database did not accept a statement of ours
+    │   ├── StoreKeepsOut       it answers, and accepts no user, password or database of ours
     │   ├── RunRefused          a person said no at the gate
     │   │   └── RunExpired      nobody answered in time
     │   ├── RunOvertaken        another run of the same connection holds the pen
@@ -141,6 +142,10 @@ class RunExpired(RunRefused):
 
 class StoreRefused(FatalError):
     """The database did not accept a statement. Always a defect of ours, or a foreign schema."""
+
+
+class StoreKeepsOut(FatalError):
+    """The database answers, and does not accept the user, the password or the database's name."""
 
 
 class RunOvertaken(FatalError):

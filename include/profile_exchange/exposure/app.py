@@ -22,7 +22,7 @@ from starlette.routing import Match
 from profile_exchange import __version__
 from profile_exchange.config.settings import Settings
 from profile_exchange.config.settings import settings as installed_settings
-from profile_exchange.domain.errors import ExchangeError, StoreUnavailable
+from profile_exchange.domain.errors import ExchangeError, StoreKeepsOut, StoreUnavailable
 from profile_exchange.exposure import (
     connections,
     listings,
@@ -105,6 +105,7 @@ def _answer_errors(app: FastAPI) -> None:
     app.exception_handler(psycopg.OperationalError)(_store_away)
     app.exception_handler(PoolTimeout)(_store_away)
     app.exception_handler(StoreUnavailable)(_store_away)
+    app.exception_handler(StoreKeepsOut)(_kept_out)
     app.exception_handler(ExchangeError)(_contradiction)
 
 
@@ -142,6 +143,12 @@ def _methods(request: Request) -> list[str]:
 async def _store_away(request: Request, error: Exception) -> JSONResponse:
     """A database that is away, busy or shutting down; its message may quote a row."""
     log.error("A profile store does not answer (%s).", type(error).__name__)
+    return _answer(request, unavailable())
+
+
+async def _kept_out(request: Request, error: StoreKeepsOut) -> JSONResponse:
+    """A wrong secret of ours: to a partner the same as a database that is away."""
+    log.error("%s", error)
     return _answer(request, unavailable())
 
 

@@ -222,6 +222,11 @@ class AirflowApi:
         self._client.headers.pop("Authorization", None)
         login = {"username": self._user, "password": self._password}
         answer = self._send("POST", "/auth/token", json=login)
+        if not self._user and answer.is_client_error:
+            raise CredentialsRefused(
+                f"Airflow at {self.url} wants to know who asks: set EXCHANGE_AIRFLOW_USER to one "
+                "of its users, and EXCHANGE_AIRFLOW_PASSWORD_SECRET to the secret of that user."
+            )
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise CredentialsRefused(
                 f"Airflow at {self.url} does not accept user {self._user!r}: correct "

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection as Database
 
+from profile_exchange.config.messages import nearest
 from profile_exchange.domain.connection import Connection, Pull
 from profile_exchange.domain.errors import NoLongerExposed
 from profile_exchange.domain.packages import parts_for
@@ -32,6 +33,11 @@ class Exposed:
     segments: tuple[ExposedSegment, ...]
     properties: tuple[ProfileProperty, ...]
     missing: tuple[str, ...]
+
+    @property
+    def segment_ids(self) -> frozenset[str]:
+        """The ids of the exposed segments, chosen or not."""
+        return frozenset(segment.id for segment in self.segments)
 
     @property
     def identifiers(self) -> tuple[ProfileProperty, ...]:
@@ -59,16 +65,17 @@ def _missing(
     goal = import_goal(connection)
     shown = {segment.id for segment in segments}
     readable = {known.id: known for known in properties}
-    missing = [f"segment {name}" for name in goal.segments or () if name not in shown]
+    indexed = {name for name, known in readable.items() if known.indexed}
+    missing = [_missed("segment", name, shown) for name in goal.segments or () if name not in shown]
     missing += [
-        f"unique identifier {pair.theirs}"
+        _missed("unique identifier", pair.theirs, indexed)
         for link in goal.links
         for pair in link
-        if pair.theirs not in readable or not readable[pair.theirs].indexed
+        if pair.theirs not in indexed
     ]
     linked = {pair.theirs for link in goal.links for pair in link}
     missing += [
-        f"profile property {name}"
+        _missed("profile property", name, readable)
         for name in goal.source_properties
         if name not in readable and name not in linked
     ]
@@ -77,11 +84,17 @@ def _missing(
     return list(dict.fromkeys(missing))
 
 
+def _missed(what: str, name: str, exposed: Iterable[str]) -> str:
+    """What is missing, and what is exposed instead if it looks like a slip of the pen."""
+    near = nearest(name, exposed).strip()
+    return f"{what} {name} ({near[0].lower()}{near[1:]})" if near else f"{what} {name}"
+
+
 def _missing_objectives(source: Source, connection: Connection) -> list[str]:
     """Objectives of theirs that the goal translates, and whose consents would never come."""
     named = import_goal(connection).objective_map
     shown = set(source.objectives()) if named else set()
-    return [f"objective {name}" for name in named if name not in shown]
+    return [_missed("objective", name, shown) for name in named if name not in shown]
 
 
 def authenticate(
@@ -106,9 +119,9 @@ def authenticate(
     let_in(exposed)
     if exposed.missing:
         raise NoLongerExposed(
-            f"{connection.partner.name} no longer exposes {', '.join(exposed.missing)} to "
-            f"connection {connection.id}: ask them to expose it again, or take it out of "
-            "the import goal."
+            f"{connection.partner.name} does not expose {', '.join(exposed.missing)} to "
+            f"connection {connection.id}: ask them to expose it, or take it out of the import "
+            "goal."
         )
     segments = wanted_segments(connection, exposed)
     source_time = source.now() or now
@@ -150,7 +163,7 @@ def _planned(
         sources=_needed(connection, known),
         targets=target_types(database, connection, known, holding),
         identifier_types=identifier_types(database, connection),
-        segment_changes=segment_changes(database, connection.id, names),
+        segment_changes=segment_changes(database, connection.id, names, exposed.segment_ids),
         configured=as_configured(connection),
     )
 
@@ -180,7 +193,7 @@ def changes_of_segments(store_url: str, connection: Connection, exposed: Exposed
     """Which segments the next run would import anew, and which it could not any more."""
     names = [segment.id for segment in _chosen(connection, exposed)]
     with store_errors(store_url), engine_for(store_url).connect() as database:
-        return segment_changes(database, connection.id, names)
+        return segment_changes(database, connection.id, names, exposed.segment_ids)
 
 
 def _needed(

@@ -97,11 +97,18 @@ def _results(validator: Any, planned: Sequence[PlannedExpectation]) -> Any:
 
 
 def _configuration(expectation: PlannedExpectation) -> Any:
+    """As Great Expectations takes it. Raises `ConfigurationError` for kwargs that it does not."""
+    from great_expectations.compatibility.pydantic import ValidationError
     from great_expectations.expectations.expectation_configuration import (
         ExpectationConfiguration,
     )
 
-    return ExpectationConfiguration(type=expectation.type, kwargs=dict(expectation.kwargs))
+    configuration = ExpectationConfiguration(type=expectation.type, kwargs=dict(expectation.kwargs))
+    try:
+        configuration.to_domain_obj()
+    except ValidationError:
+        raise _no_such_evaluation(expectation) from None
+    return configuration
 
 
 def _raised(exception_info: dict[str, Any]) -> bool:

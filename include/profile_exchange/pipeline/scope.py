@@ -8,7 +8,7 @@ that fails, or writes nothing, moves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,9 +36,11 @@ PUNCTUALITY = timedelta(hours=1)
 
 
 def segment_changes(
-    database: Database, connection_id: str, segments: Sequence[str]
+    database: Database, connection_id: str, segments: Sequence[str], exposed: Collection[str]
 ) -> SegmentChanges:
-    """Which segments are new since the connection's last successful run, and which went."""
+    """Which of the segments to import are new since the connection's last successful run, and
+    which of those that it imported are exposed no more: one that is only not chosen has not gone.
+    """
     past = tables.run
     query = (
         select(past.c.plan["segments"])
@@ -51,7 +53,7 @@ def segment_changes(
         return SegmentChanges()
     return SegmentChanges(
         new=tuple(name for name in segments if name not in before),
-        gone=tuple(name for name in before if name not in segments),
+        gone=tuple(name for name in before if name not in exposed),
     )
 
 

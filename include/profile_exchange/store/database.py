@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from profile_exchange.domain.errors import (
     ConfigurationError,
+    StoreKeepsOut,
     StoreRefused,
     StoreTooSlow,
     StoreUnavailable,
@@ -30,6 +32,14 @@ from profile_exchange.domain.errors import (
 
 #: PostgreSQL's codes for "somebody else was first, try again".
 LOST_RACES = frozenset({"40001", "40P01"})
+
+#: What PostgreSQL says to whom it does not let in: while connecting, psycopg knows no code of it.
+#: Where the server speaks another language, it counts as one that does not answer.
+_KEPT_OUT = re.compile(
+    r'authentication failed|no password supplied|role ".*" does not exist|'
+    r'database ".*" does not exist|no pg_hba\.conf entry|is not permitted to log in|'
+    r"permission denied for database"
+)
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -81,7 +91,8 @@ def bounded(url: str, seconds: float) -> str:
 
 @contextmanager
 def store_errors(url: str) -> Iterator[None]:
-    """Turn database errors into ours: `StoreUnavailable` when it is away, else `StoreRefused`.
+    """Turn database errors into ours: `StoreUnavailable` when it is away, `StoreKeepsOut` when it
+    does not let us in, else `StoreRefused`.
 
     They name the server's address and the kind of error, never the values of a statement.
     """
@@ -111,6 +122,11 @@ def _told(error: DBAPIError | psycopg.Error, url: str) -> Exception:
             "try again when less is going on there."
         )
     is_too_much = isinstance(original, psycopg.errors.ProgramLimitExceeded)
+    if state is None and _KEPT_OUT.search(str(original)):
+        return StoreKeepsOut(
+            f"The profile store at {address(url)} answers, and does not accept the user, the "
+            "password or the database: correct the URL in the tenant's secret."
+        )
     if isinstance(original, psycopg.OperationalError) and not is_too_much:
         return StoreUnavailable(
             f"The profile store at {address(url)} does not answer ({_kind(error)}): "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from profile_exchange.config.settings import find_secret
-from profile_exchange.domain.errors import ExchangeError
+from profile_exchange.domain.errors import ExchangeError, StoreKeepsOut
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.installation.checkup.finding import (
     Finding,
@@ -22,6 +22,8 @@ from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL, missing_
 OLDEST_SERVER = 150_000
 #: PostgreSQL's clock decides when tokens end; more than this between it and ours is noticed.
 CLOCK_TOLERANCE = timedelta(seconds=5)
+START = "Start it; `exchange up` does on this machine."
+CORRECT = "Correct it there; `exchange migrate --administrator` makes a user that is missing."
 MIGRATE = "Run `exchange migrate`."
 #: The user may be missing, or the server it is one of.
 START_OR_MIGRATE = "Start the database where it does not run; else run `exchange migrate`."
@@ -37,7 +39,8 @@ def stores(around: Surroundings) -> Iterator[Finding]:
         try:
             yield from _store(tenant, url)
         except ExchangeError as error:
-            yield wrong("database", str(error), "Start it; `exchange up` does on this machine.")
+            kept_out = isinstance(error, StoreKeepsOut)
+            yield wrong("database", str(error), CORRECT if kept_out else START)
 
 
 def _store(tenant: Tenant, url: str) -> Iterator[Finding]:

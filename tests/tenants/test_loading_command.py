@@ -83,6 +83,12 @@ def test_a_wrong_word_on_the_command_line_is_told(
     assert sentence in refused.stderr
 
 
+def test_what_has_no_name_is_told_as_it_is(shop: str) -> None:
+    refused = load("harbor-goods", Path("/"))
+    assert refused.exit_code == 2
+    assert "exchange: /: its name must end in" in refused.stderr
+
+
 def test_help_says_which_columns_a_file_has() -> None:
     told = load("--help").stdout
     for word in ("TENANT", "FILE", "--separator", "consentedObjectives", ".parquet"):

@@ -44,7 +44,7 @@ class FileRefused(FatalError):
     def __init__(
         self, path: Path, problem: str, row: int | None = None, column: str | None = None
     ) -> None:
-        place = [path.name]
+        place = [path.name or str(path)]
         if row is not None:
             place.append(f"row {row}")
         if column is not None:

@@ -41,6 +41,8 @@ class Admission:
 def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     """Let the run through, or raise `LimitExceeded` before anything is written.
 
+    Raises `FatalError` when the steps before do not account for everybody who was received.
+
     A preview is never stopped: its forecast says what would stop the run. Nor is a run that was
     let through before and is being written: it goes on in the same packages.
     """

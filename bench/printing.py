@@ -66,14 +66,15 @@ def _figures(results: Results) -> list[str]:
     wal, floor_wal = results.wal
     received, unchanged = results.fates.received, results.unchanged
     rows = ", ".join(f"{number:,} of {table}" for table, number in results.repeated.items())
-    total = (
-        f"Total: {_met(results.ratio <= TARGET_RATIO)} {results.ratio:.2f} x the floor "
+    alike = (
+        f"Pull, staging and merge ({', '.join(SHARED)}): "
+        f"{_met(results.ratio <= TARGET_RATIO)} {results.ratio:.2f} x the floor's "
         f"(rounds {min(results.ratios):.2f} to {max(results.ratios):.2f}), "
         f"target {TARGET_RATIO} x."
     )
-    shared = (
-        f"Of that {results.shared_ratio:.2f} x by {', '.join(SHARED)}; "
-        "the floor has nothing of the other steps."
+    whole = (
+        f"The whole run: {results.whole_ratio:.2f} x the whole floor, which has nothing of the "
+        "other steps."
     )
     again = (
         f"Unchanged run: {_met(results.again <= 1)} {results.again:.2f} x one that writes, "
@@ -82,8 +83,8 @@ def _figures(results: Results) -> list[str]:
     )
     pace = f"{received / ours.seconds:,.0f}, the floor {received / theirs.seconds:,.0f}"
     return [
-        total,
-        shared,
+        alike,
+        whole,
         f"Profiles a second: {pace}.",
         *_memory(results),
         f"WAL: {wal / MEGABYTE:,.0f} MB, the floor {floor_wal / MEGABYTE:,.0f} MB.",

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ from profile_exchange.exposure.entries import (
 )
 from profile_exchange.exposure.refusals import Refusal
 from profile_exchange.exposure.splitting import first_elements
+from profile_exchange.store.database import parse_url
 from tests.accepting.conftest import Writer, entry, rule
-from tests.exposure.conftest import Installation
+from tests.exposure.conftest import Installation, writing_url
 
 CITY = rule("city", "Delft")
 
@@ -203,9 +205,25 @@ def test_a_writer_is_held_to_the_limits_of_its_connection(
 def test_a_store_that_is_away_is_told_without_a_word_about_it(
     writer: Writer, installation: Installation
 ) -> None:
-    secret = installation.exposure_secret
-    own = secret.with_name(secret.name.replace("-exposure", "-writing"))
-    own.write_text("postgresql://nobody:word@127.0.0.1:1/nothing")
+    writing_secret(installation).write_text("postgresql://nobody:word@127.0.0.1:1/nothing")
     answer = writer.put(entry(CITY))
     assert answer.status_code == 503
     assert answer.json()["errors"] == []
+
+
+def test_a_store_that_keeps_us_out_is_told_to_the_operators_alone(
+    writer: Writer, installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = parse_url(writing_url(installation.store)).set(database="elsewhere")
+    writing_secret(installation).write_text(url.render_as_string(hide_password=False))
+    answer = writer.put(entry(CITY))
+    assert (answer.status_code, answer.json()["errors"]) == (503, [])
+    assert "elsewhere" not in answer.text
+    assert "/elsewhere answers, and does not accept" in caplog.text
+    assert str(url.password) not in caplog.text
+
+
+def writing_secret(installation: Installation) -> Path:
+    """Where the URL of the role that writes is kept."""
+    secret = installation.exposure_secret
+    return secret.with_name(secret.name.replace("-exposure", "-writing"))

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
-from profile_exchange.config.settings import PROJECT_ROOT, settings
 
 KEPT_OUT = '{"authenticated": false, "missing": [], "asked": null, "error": "Something."}'
 
 
 @pytest.fixture(autouse=True)
-def tenants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def tenants(configuration: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the tenants; whoever is asked says that we are not let in."""
-    for name in ("connections", "tenants"):
-        shutil.copytree(PROJECT_ROOT / "include" / name, tmp_path / name)
-        monkeypatch.setenv(f"EXCHANGE_{name.upper()}_DIR", str(tmp_path / name))
-    monkeypatch.setenv("EXCHANGE_SECRETS_DIR", str(tmp_path / "secrets"))
     monkeypatch.setattr("profile_exchange.cli.running_airflow.environment", lambda _: {})
     monkeypatch.setattr(
         "profile_exchange.cli.check._command", lambda _: ["/bin/sh", "-c", f"echo '{KEPT_OUT}'"]
     )
-    settings.cache_clear()
-    yield tmp_path / "tenants"
-    settings.cache_clear()
+    return configuration / "tenants"
 
 
 def check() -> Result:

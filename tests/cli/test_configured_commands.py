@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
 from profile_exchange.config import registry
-from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.domain.fates import Fate, FateCounts
 from profile_exchange.domain.forecast import Forecast, Overlap, PropertyForecast
 from profile_exchange.store.database import engine_for
@@ -37,19 +35,7 @@ FORECAST = Forecast(
 )
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
-
-@pytest.fixture(autouse=True)
-def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the sample configuration, and a state folder in which nothing runs."""
-    for name in ("connections", "tenants"):
-        shutil.copytree(PROJECT_ROOT / "include" / name, tmp_path / name)
-        monkeypatch.setenv(f"EXCHANGE_{name.upper()}_DIR", str(tmp_path / name))
-    monkeypatch.setenv("EXCHANGE_STATE_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("EXCHANGE_SECRETS_DIR", str(tmp_path / "var" / "secrets"))
-    monkeypatch.delenv("EXCHANGE_AIRFLOW_URL", raising=False)
-    settings.cache_clear()
-    yield tmp_path
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("configuration")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from sqlalchemy import insert
 from typer.testing import CliRunner, Result
 
 from profile_exchange.cli.main import app
-from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import quarantine, run
 from profile_exchange.tenants.postgres.exposure_checks import note_failed_check
@@ -23,15 +21,11 @@ PROFILE = "00000000-0000-0000-0000-000000000001"
 
 @pytest.fixture(autouse=True)
 def connections(
-    tmp_path: Path, store_url: str, other_store_url: str, monkeypatch: pytest.MonkeyPatch
+    configuration: Path, store_url: str, other_store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """The folder of the connections, one of which has run in one of the two tenants' stores."""
-    for name in ("connections", "tenants"):
-        shutil.copytree(PROJECT_ROOT / "include" / name, tmp_path / name)
-        monkeypatch.setenv(f"EXCHANGE_{name.upper()}_DIR", str(tmp_path / name))
     monkeypatch.setenv("EXCHANGE_SECRET_HARBOR_GOODS_STORE", store_url)
     monkeypatch.setenv("EXCHANGE_SECRET_TAYLOR_TIMES_STORE", other_store_url)
-    settings.cache_clear()
     with engine_for(store_url).begin() as database:
         told = {"connection": "taylor-times", "run_id": "the-run", "state": "succeeded"}
         seq = database.execute(
@@ -40,7 +34,7 @@ def connections(
         broken = {"property_id": "sports", "rule": "a rule", "reason": "expectation"}
         row = {"run_seq": seq, "profile_id": PROFILE, "quarantined_at": NOON, **broken}
         database.execute(insert(quarantine).values(**row))
-    return tmp_path / "connections"
+    return configuration / "connections"
 
 
 def exchange(*arguments: str) -> Result:
@@ -64,7 +58,9 @@ def test_the_history_of_a_renamed_connection_stays_under_its_old_name(connection
 
 def test_the_history_of_a_connection_whose_file_is_broken_is_there(connections: Path) -> None:
     (connections / "taylor-times.yaml").write_text("title: [")
-    assert "succeeded" in exchange("history", "taylor-times").stdout
+    done = exchange("history", "taylor-times")
+    assert "succeeded" in done.stdout
+    assert "taylor-times (its file has mistakes)" in done.stdout
 
 
 def test_the_quarantine_of_a_deleted_connection_is_there(connections: Path, tmp_path: Path) -> None:

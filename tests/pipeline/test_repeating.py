@@ -327,7 +327,7 @@ def test_zero_profiles_where_the_last_run_had_some_stop_the_run(exchange: Exchan
 def test_a_large_drop_stops_the_run_and_says_both_figures(exchange: Exchange) -> None:
     exchange.run()
     exchange.theirs = people(10)[:4]
-    with pytest.raises(LimitExceeded, match=r"4 profiles .*60.0% fewer than the 10 .*50.0%"):
+    with pytest.raises(LimitExceeded, match=r"4 profiles came, 60.0% fewer than the 10 .*50.0%"):
         exchange.run()
 
 

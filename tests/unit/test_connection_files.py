@@ -109,6 +109,12 @@ def test_a_connection_without_a_goal_is_told(folders: Folders) -> None:
     assert told.endswith("a connection needs a goal: expose, import, accept, or several.")
 
 
+def test_a_goal_that_says_nothing_is_told_as_that(folders: Folders) -> None:
+    folders.connection(EXPOSING.partition("expose:")[0] + "import:\n")
+    (told,) = folders.problems()
+    assert told.endswith("expose, import, accept, or several; import says nothing here.")
+
+
 def test_a_network_that_is_none_is_told_with_what_to_write(folders: Folders) -> None:
     folders.connection(EXPOSING + "  networks: [203.0.113.9/24, office, 7]\n")
     where, such_as = "taylor-times.yaml:8: expose.networks", "such as 203.0.113.0/24."

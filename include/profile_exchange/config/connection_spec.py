@@ -252,7 +252,12 @@ class ConnectionSpec(Spec):
     @model_validator(mode="after")
     def _has_a_goal(self) -> ConnectionSpec:
         if self.expose is None and self.importing is None and self.accept is None:
-            raise ValueError("a connection needs a goal: expose, import, accept, or several.")
+            empty = self.model_fields_set & {"expose", "importing", "accept"}
+            names = " and ".join(sorted("import" if it == "importing" else it for it in empty))
+            raise ValueError(
+                "a connection needs a goal: expose, import, accept, or several"
+                f"{f'; {names} says nothing here' if empty else ''}."
+            )
         return self
 
     def to_domain(self, connection_id: str) -> Connection:

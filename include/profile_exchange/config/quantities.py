@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", re.ASCII)
-_TIME = re.compile(r"([1-9][0-9]{0,3}) ?([a-z]+)", re.ASCII | re.IGNORECASE)
+_TIME = re.compile(r"([1-9][0-9]{0,9}) ?([a-z]+)", re.ASCII | re.IGNORECASE)
 _UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=30)
 
@@ -44,10 +44,10 @@ def length_of_time(value: object) -> timedelta:
             "this is no length of time: write a number and minutes, hours or days, such as 8h "
             "or 2 days."
         )
-    length = timedelta(**{unit: int(found[1])})
-    if length > _LONGEST:
+    one, number = timedelta(**{unit: 1}), int(found[1])
+    if number > _LONGEST / one:
         raise ValueError("this is longer than 30 days.")
-    return length
+    return number * one
 
 
 def _unit(word: str) -> str | None:

@@ -29,6 +29,7 @@ MOST_TIMES_PER_DAY = 96
 KINDS = ("times_per_day", "days_of_week", "day_of_month", "weekday_of_month", "cron")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _MIDNIGHT = time()
+LAST_DAY = 31
 
 
 def _time(value: Any) -> time:
@@ -52,6 +53,12 @@ def _weekday(value: Any) -> Any:
     )
 
 
+def _day_of_month(value: Any) -> int | str:
+    if value == "last" or (type(value) is int and 1 <= value <= LAST_DAY):
+        return value
+    raise ValueError(f"write a day of the month, 1 to {LAST_DAY}, or last.")
+
+
 def _weekday_of_month(value: Any) -> tuple[Which, Weekday]:
     which, _, day = value.partition(" ") if isinstance(value, str) else ("", "", "")
     if which not in set(Which):
@@ -65,6 +72,11 @@ _WeekdayOfMonthAsWritten = Annotated[str, Field(pattern=f"^({'|'.join(Which)}) +
 
 TimeOfDay = Annotated[time, BeforeValidator(_time, json_schema_input_type=_TimeAsWritten)]
 DayOfWeek = Annotated[Weekday, BeforeValidator(_weekday, json_schema_input_type=Weekday | str)]
+_DayOfMonthAsWritten = Annotated[int, Field(ge=1, le=LAST_DAY)] | Literal["last"]
+DayOfMonth = Annotated[
+    int | Literal["last"],
+    BeforeValidator(_day_of_month, json_schema_input_type=_DayOfMonthAsWritten),
+]
 WeekdayOfMonth = Annotated[
     tuple[Which, Weekday],
     BeforeValidator(_weekday_of_month, json_schema_input_type=_WeekdayOfMonthAsWritten),
@@ -80,7 +92,7 @@ class ScheduleSpec(Spec):
     """When the first of several runs a day is, such as 06:30."""
     days_of_week: Annotated[list[DayOfWeek], Field(min_length=1)] | None = None
     """On these days of the week."""
-    day_of_month: Annotated[int, Field(ge=1, le=31, strict=True)] | Literal["last"] | None = None
+    day_of_month: DayOfMonth | None = None
     """On this day of the month, or the last."""
     weekday_of_month: WeekdayOfMonth | None = None
     """On one weekday of the month, such as second TUE."""

@@ -16,7 +16,7 @@ from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions
 from profile_exchange.exposure.authentication import Borne, Granted, Store
 from profile_exchange.exposure.grant import Grant
-from profile_exchange.exposure.page_query import segment_counts_statement
+from profile_exchange.exposure.segment_counts import SegmentCounts
 from profile_exchange.exposure.service import Service, Serving
 from profile_exchange.exposure.stores import Database
 from profile_exchange.exposure.wire import (
@@ -122,18 +122,16 @@ async def exposed_objectives(
 
 async def _counts(
     service: Service, database: Database, grant: Grant, segments: Sequence[Segment]
-) -> dict[str, int]:
+) -> dict[str, int | None]:
     """How many profiles of each segment are exposed; without those that cannot be read, and
     without any that take too long to count."""
     readable = _readable(segments)
     if not readable:
         return {}
     audience = definitions.audience(grant.connection, await definitions.objectives(database))
-    statement = await segment_counts_statement(audience, tuple(readable.values()))
-    row = await service.counting.row(
-        database, grant.connection, "what is exposed", statement, now=service.clock()
-    )
-    return dict(zip(readable, row, strict=True)) if row else {}
+    counts = SegmentCounts(service.counting, grant.connection, audience, service.clock())
+    found = await counts.of(database, tuple(readable.values()))
+    return dict(zip(readable, found, strict=True))
 
 
 def _readable(segments: Sequence[Segment]) -> dict[str, Refinement | None]:

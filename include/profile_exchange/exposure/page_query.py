@@ -21,12 +21,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
-from profile_exchange.domain.refinement import Refinement
 from profile_exchange.exposure.profile_query import ProfileQuery
 from profile_exchange.exposure.statements import Kept
 from profile_exchange.exposure.stores import Statement, compiled
 from profile_exchange.store.tables import disclosure, exchanged_profile, profile
-from profile_exchange.tenants.postgres.audience import NOW, Audience
+from profile_exchange.tenants.postgres.audience import NOW
 from profile_exchange.tenants.postgres.exposure_role import SENT
 
 #: Profiles to a row of the answer. One at a time costs more to fetch than to write; all at once
@@ -139,19 +138,9 @@ def _count_statement(query: ProfileQuery) -> Statement:
     return compiled(select(func.count()).select_from(profile).where(query.condition(profile)))
 
 
-def _segment_counts_statement(
-    audience: Audience, refinements: tuple[Refinement | None, ...]
-) -> Statement:
-    """How many profiles each of several segments exposes, in one pass. Binds ``now``."""
-    refiner = audience.refiner(profile)
-    counts = [func.count().filter(refiner.condition(each)) for each in refinements]
-    return compiled(select(*counts).select_from(profile).where(audience.condition(profile)))
-
-
 page_statement = Kept(_page_statement)
 profile_statement = Kept(_profile_statement)
 count_statement = Kept(_count_statement)
-segment_counts_statement = Kept(_segment_counts_statement)
 
 
 def _bound(name: str) -> ColumnElement[str]:

@@ -43,6 +43,23 @@ class Evaluation:
     unmet: tuple[PlannedExpectation, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An expectation as Great Expectations takes it.
+
+    ``map_metric`` is what it tells of each row; None for what it tells of all together.
+    """
+
+    planned: PlannedExpectation
+    configuration: Any
+    map_metric: str | None
+
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether rows break it, and not the run as a whole."""
+        return bool(self.planned.limits_of or self.map_metric)
+
+
 def evaluate(engine: Engine, values: Table, planned: Sequence[PlannedExpectation]) -> Evaluation:
     """Which expectations do not hold.
 
@@ -51,14 +68,15 @@ def evaluate(engine: Engine, values: Table, planned: Sequence[PlannedExpectation
     if not planned:
         return Evaluation()
     validator = _validator(engine, values)
-    results = _results(validator, planned)
+    ready = [_ready(each) for each in planned]
+    results = _results(validator, ready)
     if any(_raised(result.exception_info) for result in results):
-        raise _not_evaluated(engine, validator, planned)
-    failed = [each for each, result in zip(planned, results, strict=True) if not result.success]
-    unmet = [each for each in failed if not (each.limits_of or _map_metric(each))]
-    by_rows = [each for each in failed if each not in unmet]
+        raise _not_evaluated(engine, validator, ready)
+    failed = [each for each, result in zip(ready, results, strict=True) if not result.success]
+    by_rows = [each for each in failed if each.is_of_rows]
     conditions = _conditions(validator, values, by_rows)
-    return Evaluation(tuple(map(Broken, by_rows, conditions)), tuple(unmet))
+    broken = (Broken(each.planned, found) for each, found in zip(by_rows, conditions, strict=True))
+    return Evaluation(tuple(broken), tuple(each.planned for each in failed if not each.is_of_rows))
 
 
 def _validator(engine: Engine, values: Table) -> Any:
@@ -88,15 +106,15 @@ def _leave_open() -> None:
     """Close nothing."""
 
 
-def _results(validator: Any, planned: Sequence[PlannedExpectation]) -> Any:
+def _results(validator: Any, ready: Sequence[_Ready]) -> Any:
     """Whether each holds, in their order, or that something cannot be evaluated."""
     return validator.graph_validate(
-        configurations=[_configuration(expectation) for expectation in planned],
+        configurations=[each.configuration for each in ready],
         runtime_configuration={"result_format": {"result_format": "BOOLEAN_ONLY"}},
     )
 
 
-def _configuration(expectation: PlannedExpectation) -> Any:
+def _ready(expectation: PlannedExpectation) -> _Ready:
     """As Great Expectations takes it. Raises `ConfigurationError` for kwargs that it does not."""
     from great_expectations.compatibility.pydantic import ValidationError
     from great_expectations.expectations.expectation_configuration import (
@@ -105,10 +123,10 @@ def _configuration(expectation: PlannedExpectation) -> Any:
 
     configuration = ExpectationConfiguration(type=expectation.type, kwargs=dict(expectation.kwargs))
     try:
-        configuration.to_domain_obj()
+        kind = configuration.to_domain_obj()
     except ValidationError:
         raise _no_such_evaluation(expectation) from None
-    return configuration
+    return _Ready(expectation, configuration, getattr(kind, "map_metric", None))
 
 
 def _raised(exception_info: dict[str, Any]) -> bool:
@@ -118,9 +136,7 @@ def _raised(exception_info: dict[str, Any]) -> bool:
     return any(_raised(info) for info in exception_info.values() if isinstance(info, dict))
 
 
-def _not_evaluated(
-    engine: Engine, validator: Any, planned: Sequence[PlannedExpectation]
-) -> ExchangeError:
+def _not_evaluated(engine: Engine, validator: Any, ready: Sequence[_Ready]) -> ExchangeError:
     """The error about the expectation that cannot be evaluated.
 
     Great Expectations asks several things at once, and one that fails takes the others along:
@@ -129,9 +145,11 @@ def _not_evaluated(
     with engine.connect() as database:
         # A database that is away says so itself.
         database.execute(select(true()))
-    for each in planned:
-        if each.configured and any(_raised(r.exception_info) for r in _results(validator, [each])):
-            return _no_such_evaluation(each)
+    for each in ready:
+        if not each.planned.configured:
+            continue
+        if any(_raised(result.exception_info) for result in _results(validator, [each])):
+            return _no_such_evaluation(each.planned)
     return StoreUnavailable(
         "Great Expectations could not look at the values of the profiles: it is tried again."
     )
@@ -144,30 +162,26 @@ def _no_such_evaluation(expectation: PlannedExpectation) -> ConfigurationError:
     )
 
 
-def _map_metric(expectation: PlannedExpectation) -> str | None:
-    """What Great Expectations tells of each row; None for what it tells of all together."""
-    return getattr(_configuration(expectation).to_domain_obj(), "map_metric", None)
-
-
 def _conditions(
-    validator: Any, values: Table, broken: Sequence[PlannedExpectation]
+    validator: Any, values: Table, broken: Sequence[_Ready]
 ) -> list[ColumnElement[bool]]:
     """For each expectation the SQL condition of a row that breaks it."""
     own = iter(_own_conditions(validator, [each for each in broken if not _is_ours(each)]))
     return [_ours(validator, values, each) if _is_ours(each) else next(own) for each in broken]
 
 
-def _is_ours(expectation: PlannedExpectation) -> bool:
+def _is_ours(ready: _Ready) -> bool:
     """Whether the rows are those of a condition that takes the place of its own."""
-    return bool(expectation.limits_of) or expectation.type in _UNIQUE
+    return bool(ready.planned.limits_of) or ready.planned.type in _UNIQUE
 
 
-def _ours(validator: Any, values: Table, expectation: PlannedExpectation) -> ColumnElement[bool]:
+def _ours(validator: Any, values: Table, ready: _Ready) -> ColumnElement[bool]:
+    expectation = ready.planned
     if expectation.limits_of:
         return is_too_long(values.c[expectation.limits_of])
     named = expectation.kwargs[_UNIQUE[expectation.type]]
     names = [named] if isinstance(named, str) else named
-    return _repeated(values, names, _rows_meant(validator, expectation))
+    return _repeated(values, names, _rows_meant(validator, ready))
 
 
 def _repeated(
@@ -180,9 +194,7 @@ def _repeated(
     return and_(tuple_(*(values.c[name] for name in names)).in_(several), meant)
 
 
-def _own_conditions(
-    validator: Any, broken: Sequence[PlannedExpectation]
-) -> list[ColumnElement[bool]]:
+def _own_conditions(validator: Any, broken: Sequence[_Ready]) -> list[ColumnElement[bool]]:
     """Great Expectations' own conditions, and which rows they are for, which those leave out.
 
     They are asked for together: for each question it looks at the table of values anew.
@@ -197,7 +209,7 @@ def _own_conditions(
     found = _computed(validator, wanted)
     for each, metric in zip(broken, wanted, strict=True):
         if metric.id not in found:
-            raise _no_such_evaluation(each)
+            raise _no_such_evaluation(each.planned)
     return [
         and_(found[metric.id][0], _rows_meant(validator, each))
         for each, metric in zip(broken, wanted, strict=True)
@@ -219,19 +231,20 @@ def _computed(validator: Any, wanted: Sequence[Any]) -> dict[Any, Any]:
         return found
 
 
-def _rows_meant(validator: Any, expectation: PlannedExpectation) -> ColumnElement[bool]:
-    if not expectation.kwargs.get("row_condition"):
+def _rows_meant(validator: Any, ready: _Ready) -> ColumnElement[bool]:
+    if not ready.planned.kwargs.get("row_condition"):
         return true()
-    _, kwargs = _metric(expectation)
+    _, kwargs = _metric(ready)
     rows = validator.execution_engine.get_domain_records(kwargs["metric_domain_kwargs"])
     condition: ColumnElement[bool] = rows.whereclause
     return condition
 
 
-def _metric(expectation: PlannedExpectation) -> tuple[str, Any]:
+def _metric(ready: _Ready) -> tuple[str, Any]:
     """The name and the arguments of the metric that has the condition of an expectation's rows."""
     from great_expectations.expectations.registry import get_metric_kwargs
 
-    name = f"{_map_metric(expectation)}.condition"
-    configuration = _configuration(expectation)
-    return name, get_metric_kwargs(name, configuration=configuration, runtime_configuration={})
+    name = f"{ready.map_metric}.condition"
+    return name, get_metric_kwargs(
+        name, configuration=ready.configuration, runtime_configuration={}
+    )

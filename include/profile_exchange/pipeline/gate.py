@@ -17,6 +17,7 @@ from profile_exchange.domain.errors import FatalError, LimitExceeded
 from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.forecast import Forecast
 from profile_exchange.domain.packages import IdRange, parts_for
+from profile_exchange.domain.plurals import plural
 from profile_exchange.pipeline.approval import approval_needed
 from profile_exchange.pipeline.forecast import forecast
 from profile_exchange.pipeline.package_ledger import parts_written
@@ -51,13 +52,14 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     with at_work(run) as database:
         received = received_profiles(database, run)
         mapped = _mapped(database, run)
+        settled_as = counts_by_fate(database, run.staging)
+        rejected = settled_as.get(Fate.REJECTED.value, 0)
         if parts := parts_written(database, run):
-            rejected = _settled_as_rejected(database, run)
             return Admission(received, mapped, rejected, _packages(parts))
-        _check_everybody_is_accounted_for(database, run, received)
+        _check_everybody_is_accounted_for(database, run, received, sum(settled_as.values()))
         last_received = _last_received(database, run)
         planned = _forecast(database, run, received)
-        rejected = _rejected(database, run, planned)
+        rejected = planned.counts.rejected if planned else rejected + _rejected_to_come(run)
         figures = Figures(received, rejected, last_received, planned, run.preview)
         stopped_by = _stopped_before(database, run) or exceeded(run.goal.limits, figures)
         if stopped_by and not run.preview:
@@ -69,7 +71,9 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
     return Admission(received, mapped, rejected, _packages(parts), planned)
 
 
-def _check_everybody_is_accounted_for(database: Database, run: Run, received: int) -> None:
+def _check_everybody_is_accounted_for(
+    database: Database, run: Run, received: int, settled_before: int
+) -> None:
     """Whoever was received has a fate or is mapped. A run that wrote and then found otherwise could
     not be reported, nor taken back.
 
@@ -77,8 +81,7 @@ def _check_everybody_is_accounted_for(database: Database, run: Run, received: in
     """
     mapped = run.staging.mapped
     on_the_way = select(func.count()).select_from(mapped).where(~settled(run.staging, mapped))
-    known = int(database.execute(on_the_way).scalar_one())
-    known += sum(counts_by_fate(database, run.staging).values())
+    known = settled_before + int(database.execute(on_the_way).scalar_one())
     if known != received:
         raise FatalError(
             f"Of {received} profiles that run {run.run_id} of {run.connection.id} received, the "
@@ -106,16 +109,9 @@ def _forecast(database: Database, run: Run, received: int) -> Forecast | None:
     )
 
 
-def _rejected(database: Database, run: Run, planned: Forecast | None) -> int:
-    """How many profiles are rejected, those included that only a merge would reject."""
-    if planned:
-        return planned.counts.rejected
-    to_come = 0 if run.plan.remote else refused_to_come(run)
-    return _settled_as_rejected(database, run) + to_come
-
-
-def _settled_as_rejected(database: Database, run: Run) -> int:
-    return counts_by_fate(database, run.staging).get(Fate.REJECTED.value, 0)
+def _rejected_to_come(run: Run) -> int:
+    """How many profiles only a merge would reject. A tenant behind REST API v2 merges itself."""
+    return 0 if run.plan.remote else refused_to_come(run)
 
 
 def _stopped_before(database: Database, run: Run) -> str:
@@ -180,7 +176,7 @@ def _too_few_received(limits: Limits, figures: Figures) -> str:
     if drop <= limits.max_drop_share:
         return ""
     return (
-        f"{figures.received} profiles were received, {drop:.1%} fewer than the "
+        f"{plural(figures.received, 'profile')} came, {drop:.1%} fewer than the "
         f"{figures.last_received} of the last successful run; max_drop_share allows "
         f"{limits.max_drop_share:.1%}: nothing was written. Ask the other tenant, or raise the "
         "limit in import.limits for one run."

@@ -47,7 +47,12 @@ def _in_stores(connection_id: str) -> Remembered | None:
     if not traces:
         return None
     url, trace = max(traces, key=lambda each: each[1].last)
-    return Remembered(connection_id, f"{connection_id} (not configured)", url, trace.imported)
+    why = "its file has mistakes" if _has_file(connection_id) else "not configured"
+    return Remembered(connection_id, f"{connection_id} ({why})", url, trace.imported)
+
+
+def _has_file(connection_id: str) -> bool:
+    return connection_id in registry.read_all().files
 
 
 def _traces(connection_id: str) -> Iterator[tuple[str, Trace]]:

@@ -63,6 +63,16 @@ def test_other_paths_and_methods_are_refused_in_json(
     assert set(answer.json()) == {"error", "error_description"}
 
 
+@pytest.mark.parametrize("path", ["/rest/v2/segments/", "/rest/v2/profiles/x/", "/healthz/"])
+@pytest.mark.parametrize("host", [HOST, "evil.example"])
+def test_nobody_is_sent_elsewhere_for_a_slash_too_many(
+    stranger: Api, host: str, path: str
+) -> None:
+    answer = stranger.request("GET", path, headers={"Host": host})
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert "location" not in answer.headers
+
+
 def test_every_worker_tells_what_it_serves(stranger: Api) -> None:
     described = stranger.request("GET", "/rest/v2/openapi.json").json()
     assert "/rest/v2/segments/{segment}/profiles" in described["paths"]

@@ -73,6 +73,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
+        # It would lead to whatever host the request names, before anybody looks at that.
+        redirect_slashes=False,
     )
     app.state.service = service
     app.add_middleware(Bearing)

@@ -65,9 +65,7 @@ def test_other_paths_and_methods_are_refused_in_json(
 
 @pytest.mark.parametrize("path", ["/rest/v2/segments/", "/rest/v2/profiles/x/", "/healthz/"])
 @pytest.mark.parametrize("host", [HOST, "evil.example"])
-def test_nobody_is_sent_elsewhere_for_a_slash_too_many(
-    stranger: Api, host: str, path: str
-) -> None:
+def test_nobody_is_sent_elsewhere_for_a_slash_too_many(stranger: Api, host: str, path: str) -> None:
     answer = stranger.request("GET", path, headers={"Host": host})
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
     assert "location" not in answer.headers

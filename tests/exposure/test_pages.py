@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
 import pytest
@@ -121,6 +121,46 @@ def test_links_lead_to_the_first_and_the_next_page(installation: Installation, a
     )
     assert len(first) == len(second) == 1
     assert first[0]["id"] < second[0]["id"]
+
+
+def test_a_link_repeats_what_decides_about_the_page_and_nothing_else(api: Api) -> None:
+    refinement = json.dumps({"property": "section", "operator": "NOT_IS_EMPTY"})
+    asked = "count=30&properties=section,since&profileProperty=since&ranges=2&expand=ranges"
+    more = "&expand=profiles.profile.segments&made-up=1&cursor=*" + "&a" * 20_000
+    path = f"/rest/v2/segments/everybody/profiles?{asked}{more}"
+    answer = api.request("GET", f"{path}&{urlencode({'refinement': refinement})}")
+    kept = {
+        "profileProperty": ["since", "section"],
+        "refinement": [refinement],
+        "expand": ["profiles.profile.segments"],
+    }
+    first, *ranges = (parse_qs(urlsplit(link["href"]).query) for link in answer.json()["links"])
+    assert first == {"cursor": ["*"], "count": ["30"], **kept}
+    assert [{**one, "cursor": ""} for one in ranges] == [{"cursor": "", **kept}] * 2
+    assert len(answer.content) < 2_000
+
+
+def test_a_link_to_a_page_without_properties_asks_for_none(api: Api) -> None:
+    [link] = api.profiles(profileProperty="")["links"]
+    assert parse_qs(urlsplit(link["href"]).query, True)["profileProperty"] == [""]
+
+
+def test_links_to_ranges_are_refused_before_they_are_too_large_together(
+    installation: Installation, api: Api
+) -> None:
+    """Neither does anything leave, nor is it told to have left."""
+    installation.add()
+    refinement = json.dumps({"property": "section", "operator": "IS_EMPTY"}) + " " * 9_000
+    few, many = (
+        api.get(
+            "/segments/everybody/profiles", expand="ranges", ranges=parts, refinement=refinement
+        )
+        for parts in (8, 256)
+    )
+    assert few.status_code == 200
+    assert (many.status_code, many.json()["error"]) == (400, "invalid_request")
+    assert "fewer ranges" in many.json()["error_description"]
+    assert len(installation.disclosures()) == 1
 
 
 def forged(cursor: str) -> list[str]:

@@ -73,6 +73,17 @@ class Asked:
         """Whether the list starts here."""
         return self.cursor == FIRST_PAGE
 
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What is asked of every page of the list, as parameters of their addresses."""
+        # An empty name asks for no property; to ask for none of them is to ask for all.
+        names = () if self.properties is None else self.properties or ("",)
+        return [
+            *(("profileProperty", name) for name in names),
+            *([("refinement", self.refinement_text)] if self.refinement_text else []),
+            *([("expand", EXPAND_SEGMENTS)] if self.expands_segments else []),
+        ]
+
     def shown(self, grant: Grant) -> tuple[str, ...]:
         """The properties to show. Refuses a request for one that is not exposed."""
         readable = grant.goal.readable

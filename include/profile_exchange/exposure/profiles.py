@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from profile_exchange.exposure.addresses import Addresses
 from profile_exchange.exposure.answers import json_answer
-from profile_exchange.exposure.asked import EXPAND_RANGES, Asked, asked
+from profile_exchange.exposure.asked import Asked, asked
 from profile_exchange.exposure.authentication import Granted, Store
 from profile_exchange.exposure.cursors import FIRST_PAGE
 from profile_exchange.exposure.listings import pages
@@ -36,12 +35,13 @@ async def exposed_profiles(
     """One page of the profiles that the grant and their consent let out of a segment."""
     now = service.clock()
     found = await open_list(database, grant, segment, asking)
+    addresses = Addresses.of(request, asking)
     page = await found.page(service, database, now)
     request.state.count = page.profiles
-    return await json_answer(request, _parts(_head(request, found, page), page))
+    return await json_answer(request, _parts(_head(addresses, found, page), page))
 
 
-def _head(request: Request, found: ProfileList, page: ProfilePage) -> dict[str, Any]:
+def _head(addresses: Addresses, found: ProfileList, page: ProfilePage) -> dict[str, Any]:
     """What comes before the profiles. A list that was not counted has no totals."""
     asking, total = found.asked, page.position.total
     following = found.cursors.seal(page.following) if page.following else None
@@ -50,7 +50,7 @@ def _head(request: Request, found: ProfileList, page: ProfilePage) -> dict[str, 
         **({} if total is None else _totals(total, asking.count)),
         "cursor": asking.cursor,
         **({"nextCursor": following} if following else {}),
-        "links": [link.model_dump() for link in _links(request, found, following)],
+        "links": [link.model_dump() for link in _links(addresses, found, following)],
     }
 
 
@@ -58,24 +58,11 @@ def _totals(total: int, count: int) -> dict[str, int]:
     return {"totalPages": pages(total, count), "totalResults": total}
 
 
-def _links(request: Request, found: ProfileList, following: str | None) -> list[Link]:
-    links = [Link(rel="first", href=_href(request, FIRST_PAGE))]
+def _links(addresses: Addresses, found: ProfileList, following: str | None) -> list[Link]:
+    links = [Link(rel="first", href=addresses.page(FIRST_PAGE))]
     if following:
-        links.append(Link(rel="next", href=_href(request, following)))
-    # How large the pages of a range are is for its reader to say.
-    ranges = [_href(request, cursor, leave_out=("count",)) for cursor in found.ranges()]
-    return [*links, *(Link(rel="range", href=href) for href in ranges)]
-
-
-def _href(request: Request, cursor: str, leave_out: Collection[str] = ()) -> str:
-    """The address of another page of the same list."""
-    kept = [
-        (name, value)
-        for name, value in request.query_params.multi_items()
-        if name not in {"cursor", "ranges", *leave_out}
-        and (name, value) != ("expand", EXPAND_RANGES)
-    ]
-    return str(request.url.replace(query=urlencode([("cursor", cursor), *kept])))
+        links.append(Link(rel="next", href=addresses.page(following)))
+    return [*links, *(Link(rel="range", href=addresses.range(each)) for each in found.ranges())]
 
 
 def _parts(head: dict[str, Any], page: ProfilePage) -> list[bytes]:

@@ -10,10 +10,13 @@ from datetime import timedelta
 import pytest
 
 from profile_exchange.config.registry import read_connection
+from profile_exchange.domain.scopes import Scope
 from profile_exchange.exposure.origins import Origins
 from profile_exchange.tenants.postgres.credentials import IssuedCredential, used_elsewhere
 from tests.exposure.conftest import START, Api, Installation
 
+#: What Harbor Goods may write that it may not read.
+ACCEPT = {"identifiers": ["number"], "properties": {"city": ["SET"]}}
 PARTNER = {"name": "Harbor Goods", "host": "harbor-goods.example"}
 HOME, ELSEWHERE = "203.0.113.5", "198.51.100.66"
 
@@ -52,6 +55,98 @@ def test_networks_that_are_listed_count_instead_of_the_host_name(
         assert lets_in(serve(address), issued), address
     for address in ("192.0.2.16", HOME):
         assert not lets_in(serve(address), issued), address
+
+
+READS_FROM, WRITES_FROM = "192.0.2.3", "192.0.2.99"
+READ_HERE = {"networks": [READS_FROM]}
+WRITE_HERE = {"networks": [WRITES_FROM]}
+BOTH = (Scope.READ, Scope.WRITE)
+
+
+def may(serve: Serve, issued: IssuedCredential, address: str, got_at: str) -> tuple[bool, bool]:
+    """Whether a token is good for reading from an address, and for writing."""
+    api = serve(got_at)
+    api.log_in(issued)
+    there = serve(address)
+    there.token = api.token
+    written = there.request("PUT", "/rest/v2/profiles", json=[])
+    return there.get("/segments").status_code == 200, written.status_code == 200
+
+
+@pytest.mark.usefixtures("_far_away")
+@pytest.mark.parametrize(
+    ("reading", "writing", "allowed"),
+    [
+        (READ_HERE, WRITE_HERE, {READS_FROM: (True, False), WRITES_FROM: (False, True)}),
+        (READ_HERE, {}, {READS_FROM: (True, False), HOME: (False, True)}),
+        ({}, WRITE_HERE, {HOME: (True, False), WRITES_FROM: (False, True)}),
+        ({}, {}, {HOME: (True, True)}),
+    ],
+    ids=["both listed", "reading listed", "writing listed", "none listed"],
+)
+def test_reading_and_writing_are_each_judged_by_the_networks_of_their_own_goal(
+    installation: Installation,
+    serve: Serve,
+    reading: dict[str, list[str]],
+    writing: dict[str, list[str]],
+    allowed: dict[str, tuple[bool, bool]],
+) -> None:
+    installation.open_to_writing()
+    installation.connect(partner=PARTNER, expose=reading, accept={**ACCEPT, **writing})
+    keys = {scopes: installation.issue(scopes=scopes) for scopes in (BOTH, *zip(BOTH))}
+    for address in (READS_FROM, WRITES_FROM, HOME, ELSEWHERE):
+        reads, writes = allowed.get(address, (False, False))
+        assert lets_in(serve(address), keys[BOTH]) == (reads or writes), address
+        assert lets_in(serve(address), keys[Scope.READ,]) == reads, address
+        assert lets_in(serve(address), keys[Scope.WRITE,]) == writes, address
+        assert may(serve, keys[BOTH], address, next(iter(allowed))) == (reads, writes), address
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_who_reads_from_where_only_writing_is_allowed_is_reported(
+    installation: Installation, serve: Serve
+) -> None:
+    installation.open_to_writing()
+    installation.connect(partner=PARTNER, expose=READ_HERE, accept={**ACCEPT, **WRITE_HERE})
+    issued = installation.issue(scopes=BOTH)
+    assert may(serve, issued, READS_FROM, READS_FROM) == (True, False)
+    assert may(serve, issued, WRITES_FROM, READS_FROM) == (False, True)
+    noted = used_elsewhere(installation.store, "harbor-goods")
+    assert {each.address for each in noted} == {READS_FROM, WRITES_FROM}
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_what_both_may_see_is_what_is_allowed_from_here(
+    installation: Installation, serve: Serve
+) -> None:
+    installation.open_to_writing()
+    installation.connect(partner=PARTNER, expose=READ_HERE, accept={**ACCEPT, **WRITE_HERE})
+    issued = installation.issue(scopes=BOTH)
+    seen = {}
+    for address in (READS_FROM, WRITES_FROM):
+        (api := serve(address)).log_in(issued)
+        listed = api.ok("/profileProperties")["profileProperties"]
+        seen[address] = {each["id"] for each in listed}
+    assert seen == {
+        READS_FROM: {"email", "section", "articles", "since"},
+        WRITES_FROM: {"number", "city"},
+    }
+
+
+@pytest.mark.usefixtures("_far_away")
+def test_a_name_that_cannot_be_looked_up_stops_only_what_it_decides_about(
+    installation: Installation, serve: Serve
+) -> None:
+    installation.addresses.clear()
+    installation.open_to_writing()
+    installation.connect(partner=PARTNER, expose=READ_HERE, accept=ACCEPT)
+    issued = installation.issue(scopes=BOTH)
+    api = serve(READS_FROM)
+    api.log_in(issued)
+    assert api.get("/segments").status_code == 200
+    assert api.request("PUT", "/rest/v2/profiles", json=[]).status_code == 503
+    assert serve(ELSEWHERE).ask_for_token(issued).status_code == 503
+    assert used_elsewhere(installation.store, "harbor-goods") == []
 
 
 @pytest.mark.usefixtures("_far_away")
@@ -194,8 +289,9 @@ def test_a_lookup_is_shared_and_waited_for_by_who_is_not_known_yet(
 
     async def at_once() -> list[bool]:
         origins = Origins(resolve)
-        each = (origins.admits(connection, who, START) for who in (HOME, HOME, ELSEWHERE))
-        return await asyncio.gather(*each)
+        who = (HOME, HOME, ELSEWHERE)
+        found = (origins.standing(connection, [Scope.READ], each, START) for each in who)
+        return [bool(each.here) for each in await asyncio.gather(*found)]
 
     assert asyncio.run(at_once()) == [True, True, False]
     assert asked == ["harbor-goods.example"]

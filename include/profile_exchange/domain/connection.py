@@ -262,7 +262,7 @@ class AcceptGoal:
     ``properties`` are the strategies with which each property may be written. ``identifiers`` are
     those that profiles may be matched on, and that a profile about to be created takes on.
     ``segments`` may be named as a restriction. With ``read_back`` the partner may read what it
-    may write.
+    may write. All of it may be done from ``networks``, or from where the partner's host name leads.
     """
 
     properties: Mapping[str, tuple[Strategy, ...]] = field(default_factory=dict)
@@ -308,9 +308,3 @@ class Connection:
     def answers(self) -> bool:
         """Whether its partner has anything to ask of the API."""
         return self.expose is not None or self.accept is not None
-
-    @property
-    def networks(self) -> tuple[Network, ...]:
-        """From where its partner may come; none listed means from where its host name leads."""
-        listed = [goal.networks for goal in (self.expose, self.accept) if goal]
-        return tuple(dict.fromkeys(chain.from_iterable(listed)))

@@ -16,9 +16,16 @@ from profile_exchange.domain.scopes import Scope
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.exposure.grant import Acceptance, Grant
 from profile_exchange.exposure.origins import address_of
-from profile_exchange.exposure.refusals import insufficient_scope, invalid_request, invalid_token
+from profile_exchange.exposure.refusals import (
+    INSUFFICIENT_SCOPE,
+    Refusal,
+    insufficient_scope,
+    invalid_request,
+    invalid_token,
+    unavailable,
+)
 from profile_exchange.exposure.service import Hosted, Serving
-from profile_exchange.exposure.sign_ins import report_elsewhere
+from profile_exchange.exposure.sign_ins import Use, report_elsewhere, standing_of
 from profile_exchange.exposure.stores import Database, compiled
 from profile_exchange.store.tables import access_token, credential
 
@@ -44,22 +51,30 @@ def digest(token: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whose token a request came with: a credential of one connection, and what it is for."""
+    """Whose token a request came with: a credential of one connection, and what it is for where
+    the request comes from. ``undecided`` is what it may be for, too: nobody knows at the moment."""
 
     tenant: Tenant
     connection: Connection
     client_id: str
     scopes: frozenset[str]
+    undecided: frozenset[Scope] = frozenset()
 
     def grant(self) -> Grant | None:
         """What the bearer may read, if anything."""
-        goal = self.connection.expose if Scope.READ in self.scopes else None
+        goal = self.connection.expose if self._is_for(Scope.READ) else None
         return Grant(self.tenant, self.connection, goal, self.client_id) if goal else None
 
     def acceptance(self) -> Acceptance | None:
         """What the bearer may write, if anything."""
-        goal = self.connection.accept if Scope.WRITE in self.scopes else None
+        goal = self.connection.accept if self._is_for(Scope.WRITE) else None
         return Acceptance(self.tenant, self.connection, goal, self.client_id) if goal else None
+
+    def _is_for(self, scope: Scope) -> bool:
+        """Whether the bearer may do what a scope is for. Answers 503 when nobody knows."""
+        if scope in self.undecided:
+            raise unavailable()
+        return scope in self.scopes
 
     @property
     def described(self) -> tuple[str, ...]:
@@ -75,8 +90,9 @@ class Bearer:
         return frozenset(name for goal in goals for name in goal.identifiers)
 
 
-async def bearer(request: Request, service: Serving, tenant: Hosted) -> Bearer:
-    """Whose token a request comes with. Refuses a request without a good token.
+async def bearer(request: Request, service: Serving, tenant: Hosted) -> AsyncIterator[Bearer]:
+    """Whose token a request comes with. Refuses a request without a good token, and reports one
+    that is for what is asked, but not from where it is asked.
 
     No database connection is kept for it: what comes then, such as the body of a request, may
     take its time.
@@ -90,14 +106,19 @@ async def bearer(request: Request, service: Serving, tenant: Hosted) -> Bearer:
     if row is None or connection is None:
         raise invalid_token()
     _, client_id, scopes = row
-    address = address_of(request)
-    if not await service.origins.admits(connection, address, service.clock()):
-        async with service.stores.front(tenant) as database:
-            await report_elsewhere(service, database, connection, client_id, address)
+    use = Use(tenant, connection, client_id, address_of(request))
+    standing = await standing_of(service, use, scopes)
+    if standing is None:
         raise invalid_token()
     request.state.connection = connection.id
     request.state.leave = service.load.enter(connection.id, service.clock())
-    return Bearer(tenant, connection, client_id, frozenset(scopes))
+    here = standing.here.intersection(scopes)
+    try:
+        yield Bearer(tenant, connection, client_id, here, standing.undecided.intersection(scopes))
+    except Refusal as refusal:
+        if refusal.code == INSUFFICIENT_SCOPE and standing.elsewhere:
+            await report_elsewhere(service, use)
+        raise
 
 
 async def granted(bearer: Annotated[Bearer, Depends(bearer)]) -> Grant:

@@ -24,7 +24,7 @@ from profile_exchange.exposure.refusals import (
 )
 from profile_exchange.exposure.secret_checks import Attempt
 from profile_exchange.exposure.service import Hosted, Serving
-from profile_exchange.exposure.sign_ins import FAMILIAR, report_elsewhere, signed_in
+from profile_exchange.exposure.sign_ins import FAMILIAR, Use, signed_in, standing_of
 from profile_exchange.exposure.stores import Database, compiled, together
 from profile_exchange.store.tables import access_token, credential
 from profile_exchange.tenants.postgres.credentials import Credential
@@ -41,6 +41,7 @@ _CREDENTIAL = compiled(
         credential.c.issued_at,
         credential.c.expires_at,
         credential.c.revoked_at,
+        credential.c.scopes,
         credential.c.secret_hash,
     ).where(credential.c.client_id == bindparam("client_id", type_=Text))
 )
@@ -112,9 +113,8 @@ async def authenticated(request: Request, service: Serving, tenant: Hosted) -> C
     connection = service.configured.answering(found.connection, tenant)
     if not found.usable(now) or connection is None:
         raise invalid_client(basic=shown.basic)
-    if not await service.origins.admits(connection, address, now):
-        async with service.stores.front(tenant) as database:
-            await report_elsewhere(service, database, connection, found.key, address)
+    use = Use(tenant, connection, found.key, address)
+    if await standing_of(service, use, found.scopes) is None:
         raise invalid_client(basic=shown.basic)
     request.state.connection = found.connection
     # Not before the secret is known to be right: strangers must not use up a partner's allowance.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.origins import LOOPBACK, Network, is_local, is_within
-from profile_exchange.exposure.refusals import unavailable
+from profile_exchange.domain.scopes import Scope, goals_of
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,34 @@ class _Answer:
     networks: tuple[Network, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a key is good at an address, by its scopes; None where nobody knows, because a host
+    name cannot be looked up."""
+
+    verdicts: Mapping[Scope, bool | None]
+
+    @property
+    def here(self) -> frozenset[Scope]:
+        """What the key is good for."""
+        return self._with(True)
+
+    @property
+    def elsewhere(self) -> frozenset[Scope]:
+        """What it would be good for at another address."""
+        return self._with(False)
+
+    @property
+    def undecided(self) -> frozenset[Scope]:
+        """What it may or may not be good for."""
+        return self._with(None)
+
+    def _with(self, verdict: bool | None) -> frozenset[Scope]:
+        return frozenset(scope for scope, each in self.verdicts.items() if each is verdict)
+
+
 class Origins:
-    """Where partners are: in the networks that a connection lists, or else where their host is."""
+    """Where partners are: in the networks that a goal lists, or else where their host is."""
 
     def __init__(self, resolve: Resolve = addresses_of) -> None:
         self._resolve = resolve
@@ -59,23 +85,33 @@ class Origins:
         self._lookups: dict[str, asyncio.Task[None]] = {}
         self._reported: dict[tuple[str, str], datetime] = {}
 
-    async def admits(self, connection: Connection, address: str, now: datetime) -> bool:
-        """Whether a connection's partner may be at this address.
+    async def standing(
+        self, connection: Connection, scopes: Collection[str], address: str, now: datetime
+    ) -> Standing:
+        """What a connection's key of these scopes is good for at an address.
 
-        May take as long as a lookup. Answers 503 when there is nothing to go by: that a name
-        cannot be looked up says nothing about who asks.
+        May take as long as a lookup. A key for what the connection has no goal for is good for
+        nothing, but is at home wherever its partner is.
         """
+        goals = goals_of(connection)
+        served = [scope for scope in goals if scope in scopes] or goals
         host = connection.partner.host
-        if connection.networks or is_local(host):
-            return is_within(address, connection.networks or LOOPBACK)
+        return Standing(
+            {each: await self._admits(host, goals[each].networks, address, now) for each in served}
+        )
+
+    async def _admits(
+        self, host: str, networks: Sequence[Network], address: str, now: datetime
+    ) -> bool | None:
+        """Whether a partner may be at an address; None when there is nothing to go by."""
+        if networks or is_local(host):
+            return is_within(address, networks or LOOPBACK)
         lookup = self._lookup(host, now)
         if self._knows(host, address, now):
             return True
         if lookup is not None:
             await asyncio.shield(lookup)
-        if self._last(host, now) is None:
-            raise unavailable()
-        return self._knows(host, address, now)
+        return self._knows(host, address, now) if self._last(host, now) else None
 
     def report_is_due(self, client_id: str, address: str, now: datetime) -> bool:
         """Whether somebody refused has not been reported lately; from then on he has."""

@@ -16,6 +16,8 @@ from starlette.responses import JSONResponse
 
 from profile_exchange.domain.errors import ExchangeError
 
+#: The code of a good token that is not for what it is used for.
+INSUFFICIENT_SCOPE = "insufficient_scope"
 BUSY_SECONDS = 5
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -72,7 +74,7 @@ def insufficient_scope(status: int = 401) -> Refusal:
     """A good token that is not for this: 403 where the published API has that, else 401."""
     return Refusal(
         status,
-        "insufficient_scope",
+        INSUFFICIENT_SCOPE,
         "These credentials are not for this: ask the tenant's people for what you need.",
         {"WWW-Authenticate": 'Bearer realm="rest/v2", error="insufficient_scope"'},
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Text, bindparam, insert, select
 
 from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.tenant import Tenant
+from profile_exchange.exposure.origins import Standing
+from profile_exchange.exposure.refusals import unavailable
 from profile_exchange.exposure.service import Service
-from profile_exchange.exposure.stores import Database, Statement, compiled
+from profile_exchange.exposure.stores import Statement, compiled
 from profile_exchange.store.tables import credential, sign_in
 from profile_exchange.tenants.postgres.credentials import Credential, Outcome
 
@@ -50,18 +54,43 @@ def signed_in(
     return _APPEND, _row(credential.connection, credential.key, address, Outcome.GRANTED, now)
 
 
-async def report_elsewhere(
-    service: Service, database: Database, connection: Connection, client_id: str, address: str
-) -> None:
-    """Tell the operators that good credentials were used from where their partner is not."""
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A use of good credentials of a connection: which key, and from where."""
+
+    tenant: Tenant
+    connection: Connection
+    client_id: str
+    address: str
+
+
+async def standing_of(service: Service, use: Use, scopes: Collection[str]) -> Standing | None:
+    """What a key of these scopes is good for where it is used; None, and reported, if for nothing.
+
+    Answers 503 when there is nothing to go by: that a name cannot be looked up says nothing about
+    who asks.
+    """
     now = service.clock()
-    if not service.origins.report_is_due(client_id, address, now):
+    found = await service.origins.standing(use.connection, scopes, use.address, now)
+    if found.here:
+        return found
+    if found.undecided:
+        raise unavailable()
+    await report_elsewhere(service, use)
+    return None
+
+
+async def report_elsewhere(service: Service, use: Use) -> None:
+    """Tell the operators that good credentials were used from where they are not good."""
+    now, connection, address = service.clock(), use.connection, use.address
+    if not service.origins.report_is_due(use.client_id, address, now):
         return
-    row = _row(connection.id, client_id, address, Outcome.ELSEWHERE, now)
-    await _APPEND.rows(database, **row)
+    row = _row(connection.id, use.client_id, address, Outcome.ELSEWHERE, now)
+    async with service.stores.front(use.tenant) as database:
+        await _APPEND.rows(database, **row)
     log.warning(
-        "Connection %s: its credentials were used from %s, where %s is not, and were refused: "
-        "see `exchange credentials list %s`.",
+        "Connection %s: its credentials were used from %s, from where %s may not do what was "
+        "asked, and were refused: see `exchange credentials list %s`.",
         connection.id,
         address,
         connection.partner.host,

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,18 @@ from profile_exchange.exposure import counting
 from profile_exchange.exposure.load import Load
 from profile_exchange.exposure.refusals import Refusal
 from profile_exchange.exposure.statements import Kept
-from profile_exchange.exposure.stores import POOL_SIZE, SHARE, Statement, Stores
+from profile_exchange.exposure.stores import (
+    KEPT,
+    POOL_SIZE,
+    SHARE,
+    STATEMENT_SECONDS,
+    Statement,
+    Stores,
+)
+from profile_exchange.exposure.turns import Room
 from profile_exchange.store.database import connect
 from profile_exchange.tenants.postgres.credentials import IssuedCredential
+from profile_exchange.tenants.rest.network import Patience
 from tests.exposure.conftest import START, Api, Installation
 from tests.exposure.test_serving import PATIENCE, Service, service, token_for  # noqa: F401
 
@@ -125,6 +134,58 @@ def test_slow_requests_of_one_connection_keep_no_other_waiting(
         assert api.ask_for_token(issued).status_code == 200
         somebody.rollback()
         assert {each.result().status_code for each in asked} <= {200, 429}
+
+
+def test_two_busy_connections_leave_room_for_those_that_have_nothing_at_work(
+    installation: Installation, serve: Serve, issued: IssuedCredential
+) -> None:
+    names = ("harbor-goods", "second", "third", "fourth")
+    for name in names[1:]:
+        installation.connect(name)
+    keys = [issued, *(installation.issue(name) for name in names[1:])]
+    first, second, *idle = (serve() for _ in names)
+    for api, key in zip((first, second, *idle), keys, strict=True):
+        api.client = first.client  # one worker
+        api.log_in(key)
+    slow = [
+        partial(api.get, "/segments/everybody/profiles", expand="ranges", count=1)
+        for api in (first, second)
+    ]
+    with ThreadPoolExecutor(2 * SHARE) as threads, connect(installation.store) as somebody:
+        somebody.execute("lock table tenant.profile in access exclusive mode")
+        asked = [threads.submit(each) for each in slow * SHARE]
+        wait_for_waiting(somebody, POOL_SIZE - KEPT)
+        for api in idle:
+            assert api.get("/objectives").status_code == 200
+        somebody.rollback()
+        assert {each.result().status_code for each in asked} == {200}
+
+
+def test_the_last_places_of_a_pool_are_for_the_first_request_of_each() -> None:
+    async def busy() -> None:
+        room = Room(places=3, kept=1)
+        async with AsyncExitStack() as at_work:
+            for name in ("one", "another"):
+                await at_work.enter_async_context(room.place(name, 0))
+            with pytest.raises(Refusal) as refused:
+                await at_work.enter_async_context(room.place("one", 0.01))
+            assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
+            async with room.place("third", 0):
+                pass
+            waiting = asyncio.create_task(once(room.place("one", 60)))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        await waiting
+
+    async def once(place: AbstractAsyncContextManager[None]) -> None:
+        async with place:
+            pass
+
+    asyncio.run(busy())
+
+
+def test_our_own_client_waits_for_longer_than_a_page_may_take() -> None:
+    assert Patience().read > STATEMENT_SECONDS + counting.SECONDS
 
 
 def wait_for_waiting(database: psycopg.Connection[Any], number: int) -> None:

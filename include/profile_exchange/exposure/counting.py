@@ -18,8 +18,10 @@ from profile_exchange.exposure.stores import Database, Row, Statement, compiled
 
 log = logging.getLogger(__name__)
 
-#: As PostgreSQL writes it. What takes longer than this is not told.
-PATIENCE = "10s"
+#: What takes longer than this is not told.
+SECONDS = 10
+#: The same as PostgreSQL writes it.
+PATIENCE = f"{SECONDS}s"
 #: How long one count waits for another of the same connection.
 WAIT_SECONDS = 5.0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import select
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,7 +17,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from profile_exchange.config.settings import read_secret
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.tenant import Tenant
-from profile_exchange.exposure.refusals import too_many
+from profile_exchange.exposure.turns import Room, Share
 from profile_exchange.store.database import parse_url
 from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
 
@@ -26,15 +25,19 @@ from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
 POOL_SIZE = 8
 #: How many of them one tenant's connection has at most, whatever it asks: others find one.
 SHARE = 4
+#: How many of them are kept for tenants' connections that have nothing at work: a few that are busy
+#: would have them all, for as long as a statement may take.
+KEPT = 2
 #: Connections for who asks to be let in. Nothing on them takes long, so that nobody who is busy
 #: keeps anybody out.
 FRONT_SIZE = 2
 POOL_TIMEOUT = 5.0
-STATEMENT_TIMEOUT = "120s"
+#: As long as a request may take that writes. Whoever reads has gone by then, or will soon.
+STATEMENT_SECONDS = 45
 FRONT_TIMEOUT = "10s"
 #: A page that is large, or late in the ids, looks to the planner as if reading what is left and
 #: sorting it were cheaper than walking the ids; it is not, and it grows with the store.
-OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c enable_sort=off"
+OPTIONS = f"-c statement_timeout={STATEMENT_SECONDS}s -c enable_sort=off"
 FRONT_OPTIONS = f"-c statement_timeout={FRONT_TIMEOUT}"
 
 Row = tuple[Any, ...]
@@ -106,7 +109,8 @@ class Stores:
     def __init__(self, secrets_dir: Path) -> None:
         self._secrets_dir = secrets_dir
         self._pools: dict[_PoolOf, AsyncConnectionPool[Database]] = {}
-        self._shares: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._shares: dict[tuple[str, str], Share] = {}
+        self._rooms: dict[str, Room] = {}
 
     def url(self, tenant: Tenant) -> str:
         """The URL of a tenant's store for the API's own role, as its secret says now."""
@@ -136,29 +140,18 @@ class Stores:
         """The same for the role that writes, which sees what it has written."""
         return self._shared(self.writing_url(tenant), connection_id)
 
-    @asynccontextmanager
-    async def turn(
+    def turn(
         self, url: str, connection_id: str, patience: float = POOL_TIMEOUT
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Waits until there is room in a connection's share of a store. Refuses who waits long."""
-        share = self._shares.setdefault((url, connection_id), asyncio.Semaphore(SHARE))
-        try:
-            async with asyncio.timeout(patience):
-                await share.acquire()
-        except TimeoutError:
-            raise too_many(
-                "Too many requests of this connection are at work: ask fewer at once.",
-                POOL_TIMEOUT,
-            ) from None
-        try:
-            yield
-        finally:
-            share.release()
+        return self._shares.setdefault((url, connection_id), Share(SHARE)).turn(patience)
 
     @asynccontextmanager
     async def _shared(self, url: str, connection_id: str) -> AsyncIterator[Database]:
+        room = self._rooms.setdefault(url, Room(POOL_SIZE, KEPT))
         async with (
             self.turn(url, connection_id),
+            room.place(connection_id, POOL_TIMEOUT),
             self._connection(_PoolOf(url, POOL_SIZE, OPTIONS)) as database,
         ):
             yield database

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import threading
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
@@ -18,8 +20,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from profile_exchange.domain.refinement import ContainsAny
 from profile_exchange.exposure import counting
 from profile_exchange.exposure.load import Load
+from profile_exchange.exposure.page_query import page_statement
+from profile_exchange.exposure.profile_query import ProfileQuery
 from profile_exchange.exposure.refusals import Refusal
 from profile_exchange.exposure.statements import Kept
 from profile_exchange.exposure.stores import (
@@ -32,6 +37,7 @@ from profile_exchange.exposure.stores import (
 )
 from profile_exchange.exposure.turns import Room
 from profile_exchange.store.database import connect
+from profile_exchange.tenants.postgres.audience import Audience
 from profile_exchange.tenants.postgres.credentials import IssuedCredential
 from profile_exchange.tenants.rest.network import Patience
 from tests.exposure.conftest import START, Api, Installation
@@ -251,17 +257,46 @@ def test_statements_are_made_beside_the_event_loop_and_kept_up_to_a_size() -> No
 
     def make(name: str) -> Statement:
         made.append((name, threading.get_ident()))
-        return Statement(name.encode() * 100, (), {})
+        return Statement(name.encode() * 10_000, (), {})
 
     async def ask() -> int:
-        kept = Kept(make, most_bytes=500)
+        kept = Kept(make, most_bytes=25_000)
         for name in ("a", "b", "a", "c", "a", "b"):
-            assert (await kept(name)).sql == name.encode() * 100
+            assert (await kept(name)).sql == name.encode() * 10_000
         return kept.kept_bytes
 
-    assert asyncio.run(ask()) <= 500
+    assert asyncio.run(ask()) <= 25_000
     assert [name for name, _ in made] == ["a", "b", "c", "b"]
     assert threading.get_ident() not in {thread for _, thread in made}
+
+
+@pytest.mark.parametrize("text", ["x", "é", "😀"])
+def test_what_is_kept_of_statements_is_counted_as_it_is(text: str) -> None:
+    """With the values of what was asked, which take many times as much as the SQL."""
+
+    def asked(number: int) -> ProfileQuery:
+        values = tuple(f"{number} {value} {text * 60}" for value in range(200))
+        refinement = ContainsAny("section", values)
+        return ProfileQuery(Audience(None, (), False), None, refinement, ("section",), (), False)
+
+    async def ask(numbers: Iterable[int]) -> None:
+        for number in numbers:
+            await page_statement(asked(number))
+
+    page_statement.clear()
+    asyncio.run(ask([-1]))  # whatever is made once
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = page_statement.kept_bytes
+        asyncio.run(ask(range(20)))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    counted = page_statement.kept_bytes - before
+    page_statement.clear()
+    assert counted == pytest.approx(taken, rel=0.25)
 
 
 @pytest.mark.parametrize(("filters", "status"), [(10, 200), (11, 400)])

@@ -38,7 +38,7 @@ def test_what_may_be_written_and_matched_on_is_read_back(
     row = installation.disclosures()[0]
     assert (row.connection, row.request, row.profiles) == (
         "harbor-goods",
-        "one profile, read back",
+        "one profile, read back; properties city, email",
         1,
     )
     assert installation.sent() == {("harbor-goods", "sent", jane)}

@@ -40,6 +40,30 @@ def test_the_record_tells_what_a_refinement_looked_at_and_none_of_its_values(
     assert (row.request, row.profiles) == ("properties section; refined on email", 0)
 
 
+def test_the_record_tells_that_segments_were_told_and_which(
+    installation: Installation, api: Api
+) -> None:
+    installation.add(section=["Sports"])
+    asked = {"profileProperty": "section", "expand": "profiles.profile.segments"}
+    api.profiles("sports", **asked)
+    [row] = installation.disclosures()
+    assert row.request == "properties section; segments everybody, sports"
+
+
+def test_the_record_of_one_profile_tells_what_of_it_left(
+    installation: Installation, api: Api
+) -> None:
+    path = f"/profiles/{installation.add(section=['Sports'])}"
+    api.ok(path)
+    api.ok(path, profileProperty=["section", "city"], expand="profile.segments")
+    api.ok(path, profileProperty="city")
+    assert [(row.request, row.profiles) for row in installation.disclosures()] == [
+        ("one profile; properties section, articles, since, email", 1),
+        ("one profile; properties section; segments everybody, sports", 1),
+        ("one profile; no properties", 1),
+    ]
+
+
 def test_a_refused_request_is_no_disclosure(installation: Installation, api: Api) -> None:
     installation.add(section=["Sports"])
     api.get("/segments/secret/profiles")

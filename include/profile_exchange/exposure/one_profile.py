@@ -84,11 +84,6 @@ class AskedProfile:
         wanted = visible if self.properties is None else self.properties
         return tuple(name for name in wanted if name in visible)
 
-    @property
-    def on_record(self) -> str:
-        """What was asked, as the audit has it."""
-        return "one profile"
-
 
 async def exposed(database: Database, grant: Grant, asked: AskedProfile) -> Profile | None:
     """The profile as a grant lets it out of any of its segments, with the record of it."""
@@ -119,7 +114,7 @@ async def exposed(database: Database, grant: Grant, asked: AskedProfile) -> Prof
         now=asked.now,
         connection=grant.connection.id,
         client_id=grant.client_id,
-        request=asked.on_record,
+        request=f"one profile; {query.on_record}",
         segment_id="",
     )
     return json.loads(rows[0][0]) if rows else None
@@ -139,7 +134,8 @@ async def read_back(
     if row is None:
         return None
     who = {"connection": acceptance.connection.id, "now": asked.now}
-    record = {**who, "client_id": acceptance.client_id, "request": f"{asked.on_record}, read back"}
+    request = f"one profile, read back; {query.on_record}"
+    record = {**who, "client_id": acceptance.client_id, "request": request}
     await together(
         store,
         (DISCLOSED, {**record, "profiles": 1}),

@@ -11,7 +11,6 @@ from uuid import UUID
 from profile_exchange.domain.errors import ConfigurationError
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.domain.properties import CREATION_DATE
-from profile_exchange.domain.refinement import properties_of
 from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions, page_query
 from profile_exchange.exposure.asked import Asked
@@ -66,7 +65,7 @@ class ProfileList:
             now=now,
             connection=self.grant.connection.id,
             client_id=self.grant.client_id,
-            request=self._on_record(),
+            request=self.query.on_record,
             segment_id=self.segment_id,
         )
         page = _page(position, rows)
@@ -88,13 +87,6 @@ class ProfileList:
         what = f"a list of {self.segment_id}"
         row = await counting.row(database, self.grant.connection, what, statement, now=now)
         return Position.of(EVERYBODY, total=row[0] if row else None)
-
-    def _on_record(self) -> str:
-        """What was asked, in names: the values in a refinement may be people's data."""
-        told = [f"properties {', '.join(self.query.properties)}"]
-        if self.query.refinement is not None:
-            told.append(f"refined on {', '.join(sorted(properties_of(self.query.refinement)))}")
-        return "; ".join(told)
 
 
 def _page(position: Position, rows: Sequence[tuple[Any, ...]]) -> ProfilePage:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     null,
 )
 
-from profile_exchange.domain.refinement import Refinement
+from profile_exchange.domain.refinement import Refinement, properties_of
 from profile_exchange.store.refinement import property_values
 from profile_exchange.tenants.postgres.audience import Audience
 
@@ -59,6 +59,17 @@ class ProfileQuery:
     objectives: tuple[str, ...]
     shows_creation: bool
     memberships: tuple[Membership, ...] | None = None
+
+    @property
+    def on_record(self) -> str:
+        """What is shown and looked at, in names: the values in it may be people's data."""
+        names = ", ".join(self.properties)
+        told = [f"properties {names}" if names else "no properties"]
+        if self.refinement is not None:
+            told.append(f"refined on {', '.join(sorted(properties_of(self.refinement)))}")
+        if self.memberships is not None:
+            told.append(f"segments {', '.join(each.id for each in self.memberships)}")
+        return "; ".join(told)
 
     def condition(self, profiles: FromClause) -> ColumnElement[bool]:
         """Whether a profile is in the list."""

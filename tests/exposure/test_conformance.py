@@ -126,6 +126,18 @@ def test_listings(published: dict[str, Any], api: Api, path: str) -> None:
     check(published, "get", path, api.get(path))
 
 
+@pytest.mark.usefixtures("_people")
+@pytest.mark.parametrize("path", ["/profileProperties", "/objectives"])
+@pytest.mark.parametrize("name", ["count", "startIndex"])
+def test_what_has_64_bits_may_be_large(
+    published: dict[str, Any], api: Api, path: str, name: str
+) -> None:
+    answer = api.get(path, **{name: 3_000_000_000})
+    assert answer.status_code == 200
+    check(published, "get", path, answer)
+    assert api.get(path, **{name: 2**63}).status_code == 400
+
+
 def test_a_segment_that_is_not_there(published: dict[str, Any], api: Api) -> None:
     path = "/segments/{segment}/profiles"
     check(published, "get", path, api.get("/segments/secret/profiles"))

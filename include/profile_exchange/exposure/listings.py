@@ -30,8 +30,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_COUNT = 20
 MAX_COUNT = 10_000
-#: Indexes are 32 bits wide in the published schema.
+#: Indexes are 32 bits wide in the published schema, or 64 where they are asked for.
 MAX_INDEX = 2**31 - 1
+MAX_ASKED = 2**63 - 1
 
 router = APIRouter()
 
@@ -69,11 +70,12 @@ def pages(total: int, count: int) -> int:
 
 
 async def paging(
-    start: Annotated[int, Query(alias="startIndex", ge=0, le=MAX_INDEX)] = 0,
-    count: Annotated[int, Query(ge=0, le=MAX_INDEX)] = DEFAULT_COUNT,
+    start: Annotated[int, Query(alias="startIndex", ge=0, le=MAX_ASKED)] = 0,
+    count: Annotated[int, Query(ge=0, le=MAX_ASKED)] = DEFAULT_COUNT,
 ) -> Paging:
-    """The paging of a request. More than `MAX_COUNT` items a page are served as `MAX_COUNT`."""
-    return Paging(start, min(count, MAX_COUNT))
+    """The paging of a request. More than `MAX_COUNT` items a page are served as `MAX_COUNT`, and
+    an index that no list has as `MAX_INDEX`."""
+    return Paging(min(start, MAX_INDEX), min(count, MAX_COUNT))
 
 
 Paged = Annotated[Paging, Depends(paging)]

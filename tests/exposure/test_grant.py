@@ -275,6 +275,8 @@ def test_segments_are_filtered_and_paged(
         ({"filterValue": "MAIL"}, ["email"]),
         ({"filterValue": "city"}, []),
         ({"groupTypeId": "household"}, []),
+        ({"groupTypeId": "", "filterType": "EMAIL"}, ["email"]),
+        ({"groupTypeId": ["household", ""], "filterType": "EMAIL"}, ["email"]),
         ({"count": 3, "startIndex": 3}, ["since"]),
     ],
     ids=str,

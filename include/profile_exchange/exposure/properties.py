@@ -29,6 +29,8 @@ from profile_exchange.store.tables import profile_property
 log = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024
+#: Among types of groups, profiles.
+PROFILES = ""
 
 router = APIRouter(prefix="/profileProperties", tags=["Properties"])
 
@@ -80,12 +82,13 @@ async def described_properties(
     filter_value: Annotated[str, Query(alias="filterValue")] = "",
     group_types: Annotated[list[str] | None, Query(alias="groupTypeId")] = None,
 ) -> ProfilePropertiesResponse:
-    """The profile properties that are exposed or may be written. There are no groups."""
+    """The profile properties that are exposed or may be written. There are no groups: of the types
+    of groups only the blank one, which stands for profiles, has properties."""
     known = await definitions.properties(database, bearer.described)
     found = [
         each
         for each in known
-        if not group_types
+        if (not group_types or PROFILES in group_types)
         and (not filter_types or each[0].filter_type in filter_types)
         and filter_value.lower() in each[0].name.lower()
     ]

@@ -110,3 +110,27 @@ def test_a_segment_whose_rule_cannot_be_read_has_no_count_and_hides_no_other(
     answer = api.get("/segments/sports/profiles")
     assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
     assert api.ids("everybody")
+
+
+def test_a_segment_whose_rule_cannot_be_read_is_stepped_over_where_others_are_told(
+    installation: Installation, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    installation.describe_segment({"id": "sports", "refinement": {"operator": "SOMEHOW"}})
+    reader = installation.add(section=["Sports"])
+    [listed] = api.profiles("everybody", expand="profiles.profile.segments")["profiles"]
+    alone = api.ok(f"/profiles/{reader}", expand="profile.segments")
+    for told in (listed, alone):
+        assert [each["id"] for each in told["segments"]] == ["everybody"]
+    warned = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warned) == 2
+    assert all("segment sports cannot be read" in each for each in warned)
+
+
+def test_a_profile_is_let_out_by_no_segment_whose_rule_cannot_be_read(
+    installation: Installation, api: Api
+) -> None:
+    installation.connect(expose={"segments": ["sports"]})
+    reader = installation.add(section=["Sports"])
+    assert api.get(f"/profiles/{reader}").status_code == 200
+    installation.describe_segment({"id": "sports", "refinement": {"operator": "SOMEHOW"}})
+    assert api.get(f"/profiles/{reader}").status_code == 404

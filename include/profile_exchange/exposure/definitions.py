@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,11 @@ from profile_exchange.domain.tenant import Objective, Segment
 from profile_exchange.exposure.stores import Database, Row, compiled
 from profile_exchange.store.tables import objective, profile_property, segment
 from profile_exchange.tenants.postgres.audience import Audience, audience_of
+
+log = logging.getLogger(__name__)
+
+#: A segment and its rule; None lets everybody in.
+Rule = tuple[Segment, Refinement | None]
 
 #: Properties that every profile has without their being stored as properties.
 DERIVED = (
@@ -165,3 +171,15 @@ def refinement_of(segment: Segment) -> Refinement | None:
         raise InvalidRefinement(
             f"The refinement of segment {segment.id} cannot be read: {error}", error.path
         ) from None
+
+
+def rules_of(segments: Iterable[Segment]) -> list[Rule]:
+    """Segments with their rules. One that cannot be read is told in the log and stepped over: what
+    somebody did to it takes nothing from the others."""
+    found: list[Rule] = []
+    for each in segments:
+        try:
+            found.append((each, refinement_of(each)))
+        except InvalidRefinement as error:
+            log.warning("%s", error)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -10,8 +9,6 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 
-from profile_exchange.domain.errors import InvalidRefinement
-from profile_exchange.domain.refinement import Refinement
 from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions
 from profile_exchange.exposure.authentication import Borne, Granted, Store
@@ -25,8 +22,6 @@ from profile_exchange.exposure.wire import (
     SegmentResponse,
     SegmentsResponse,
 )
-
-log = logging.getLogger(__name__)
 
 DEFAULT_COUNT = 20
 MAX_COUNT = 10_000
@@ -127,20 +122,10 @@ async def _counts(
 ) -> dict[str, int | None]:
     """How many profiles of each segment are exposed; without those that cannot be read, and
     without any that take too long to count."""
-    readable = _readable(segments)
-    if not readable:
+    rules = definitions.rules_of(segments)
+    if not rules:
         return {}
     audience = definitions.audience(grant.connection, await definitions.objectives(database))
     counts = SegmentCounts(service.counting, grant.connection, audience, service.clock())
-    found = await counts.of(database, tuple(readable.values()))
-    return dict(zip(readable, found, strict=True))
-
-
-def _readable(segments: Sequence[Segment]) -> dict[str, Refinement | None]:
-    found: dict[str, Refinement | None] = {}
-    for segment in segments:
-        try:
-            found[segment.id] = definitions.refinement_of(segment)
-        except InvalidRefinement as error:
-            log.warning("%s", error)
-    return found
+    found = await counts.of(database, tuple(rule for _, rule in rules))
+    return {segment.id: number for (segment, _), number in zip(rules, found, strict=True)}

@@ -19,11 +19,11 @@ from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.properties import CREATION_DATE
 from profile_exchange.domain.refinement import AnyOf, Refinement
-from profile_exchange.domain.tenant import Segment
 from profile_exchange.exposure import definitions
+from profile_exchange.exposure.definitions import Rule
 from profile_exchange.exposure.grant import Acceptance, Grant
 from profile_exchange.exposure.page_query import page_statement, profile_statement
-from profile_exchange.exposure.profile_query import Membership, ProfileQuery
+from profile_exchange.exposure.profile_query import ProfileQuery, memberships
 from profile_exchange.exposure.stores import Database, compiled, together
 from profile_exchange.store.tables import disclosure, exchanged_profile
 from profile_exchange.tenants.postgres.exposure_role import SENT
@@ -92,7 +92,7 @@ async def exposed(database: Database, grant: Grant, asked: AskedProfile) -> Prof
         (definitions.SEGMENTS, {"ids": list(grant.goal.segments)}),
         (definitions.OBJECTIVES, {}),
     )
-    granted = [segment for segment, _ in definitions.segments_in(segments)]
+    granted = definitions.rules_of(segment for segment, _ in definitions.segments_in(segments))
     if not granted:
         return None
     query = ProfileQuery(
@@ -102,7 +102,7 @@ async def exposed(database: Database, grant: Grant, asked: AskedProfile) -> Prof
         properties=asked.shown(grant.goal.readable),
         objectives=grant.objectives,
         shows_creation=CREATION_DATE in grant.goal.readable,
-        memberships=_memberships(granted) if asked.with_segments else None,
+        memberships=memberships(granted) if asked.with_segments else None,
     )
     statement = await page_statement(query)
     rows = await statement.rows(
@@ -170,12 +170,7 @@ def both(one: Profile | None, other: Profile | None) -> Profile | None:
     return {**other, **one, "properties": [*one["properties"], *more]}
 
 
-def _any_of(segments: Collection[Segment]) -> Refinement | None:
+def _any_of(rules: Collection[Rule]) -> Refinement | None:
     """Whether a profile is in any of these segments; None lets everybody in."""
-    rules = [definitions.refinement_of(segment) for segment in segments]
-    known = [rule for rule in rules if rule is not None]
+    known = [rule for _, rule in rules if rule is not None]
     return AnyOf(tuple(known)) if len(known) == len(rules) else None
-
-
-def _memberships(segments: Collection[Segment]) -> tuple[Membership, ...]:
-    return tuple(Membership(s.id, s.name, definitions.refinement_of(s)) for s in segments)

@@ -18,7 +18,7 @@ from profile_exchange.exposure.counting import Counting
 from profile_exchange.exposure.cursors import KEY, Cursors, Position, binding
 from profile_exchange.exposure.grant import Grant
 from profile_exchange.exposure.page_query import count_statement, page_statement
-from profile_exchange.exposure.profile_query import Membership, ProfileQuery
+from profile_exchange.exposure.profile_query import ProfileQuery, memberships
 from profile_exchange.exposure.refusals import Refusal, not_found
 from profile_exchange.exposure.service import Service
 from profile_exchange.exposure.stores import Database, together
@@ -142,17 +142,12 @@ def _query(
         properties=asked.shown(grant),
         objectives=grant.objectives,
         shows_creation=CREATION_DATE in grant.goal.readable,
-        memberships=_memberships(segments) if asked.expands_segments else None,
+        memberships=(
+            memberships(definitions.rules_of(segments.values())) if asked.expands_segments else None
+        ),
     )
 
 
 def _no_such_segment() -> Refusal:
     """The same for a segment that is not exposed and for one that does not exist."""
     return not_found("There is no such segment, or it is not exposed.")
-
-
-def _memberships(segments: dict[str, Segment]) -> tuple[Membership, ...]:
-    return tuple(
-        Membership(each.id, each.name, definitions.refinement_of(each))
-        for each in segments.values()
-    )

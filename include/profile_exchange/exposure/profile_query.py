@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from profile_exchange.domain.refinement import Refinement, properties_of
+from profile_exchange.domain.tenant import Segment
 from profile_exchange.store.refinement import property_values
 from profile_exchange.tenants.postgres.audience import Audience
 
@@ -42,6 +43,11 @@ class Membership:
     id: str
     name: str
     refinement: Refinement | None
+
+
+def memberships(rules: Iterable[tuple[Segment, Refinement | None]]) -> tuple[Membership, ...]:
+    """Segments with their rules, as far as a profile can be in them."""
+    return tuple(Membership(each.id, each.name, rule) for each, rule in rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from profile_exchange.exposure import segment_counts
 from profile_exchange.exposure.segment_counts import rounded
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import profile
-from tests.exposure.conftest import START, Api, Installation
+from tests.exposure.conftest import START, TENANT, Api, Installation
 
 PROFILES = 20_000
 #: One in four reads the sports pages, spread over the store.
@@ -89,6 +89,42 @@ def test_a_segment_that_has_few_in_the_sample_is_counted_whole(
 @pytest.mark.usefixtures("readers", "small_sample")
 def test_a_store_whose_size_nobody_knows_is_counted_whole(api: Api) -> None:
     assert counts(api) == {"everybody": PROFILES, "sports": READERS}
+
+
+def test_more_segments_are_counted_than_a_statement_has_columns(
+    installation: Installation, api: Api
+) -> None:
+    rule = {"property": "section", "operator": "CONTAINS_ANY"}
+    described = [
+        {"id": f"s{number:04}", "name": "One", "refinement": {**rule, "values": [str(number % 3)]}}
+        for number in range(2_000)
+    ]
+    installation.host("taylor-times", {**TENANT, "segments": described})
+    installation.connect(expose={"segments": [each["id"] for each in described]})
+    fill(installation.store, [{**VISITOR, "section": [str(number)]} for number in (0, 1, 1)])
+    listed = api.ok("/segments", count=2_000)["segments"]
+    assert [each["profileCount"] for each in listed] == [(1, 2, 0)[n % 3] for n in range(2_000)]
+
+
+@pytest.mark.usefixtures("readers", "small_sample")
+@pytest.mark.parametrize("sampled", [True, False])
+def test_many_segments_are_counted_some_at_a_time(
+    installation: Installation, api: Api, monkeypatch: pytest.MonkeyPatch, *, sampled: bool
+) -> None:
+    if sampled:
+        analyse(installation.store)
+    at_once = counts(api)
+    monkeypatch.setattr(segment_counts, "AT_ONCE", 1)
+    assert counts(api) == at_once
+
+
+@pytest.mark.usefixtures("readers")
+def test_no_more_are_counted_once_it_has_taken_as_long_as_a_count_may(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_counts, "AT_ONCE", 1)
+    monkeypatch.setattr(segment_counts, "SECONDS", 0)
+    assert counts(api) == {"everybody": PROFILES, "sports": None}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor, log10
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Float, FromClause, Text, bindparam, cast, func, literal, select, table
@@ -19,7 +20,7 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.refinement import Refinement
-from profile_exchange.exposure.counting import Counting
+from profile_exchange.exposure.counting import SECONDS, Counting
 from profile_exchange.exposure.statements import Kept
 from profile_exchange.exposure.stores import Database, Row, Statement, compiled
 from profile_exchange.store.tables import profile
@@ -29,6 +30,9 @@ from profile_exchange.tenants.postgres.audience import Audience
 SAMPLE = 100_000
 #: A store has to be so many times as large: what can be counted soon is counted.
 WORTH_SAMPLING = 20
+#: Segments that are counted with one look at every profile: a column each, of which a statement may
+#: have 1,664.
+AT_ONCE = 1_000
 #: So many profiles of a segment in the sample say how many it has, to a few in a hundred.
 ENOUGH = 1_000
 #: Figures of a number that stands for a sample: the others would only look exact.
@@ -57,21 +61,37 @@ class SegmentCounts:
         found = list(await self._sampled(database, refinements))
         left = [place for place, number in enumerate(found) if number is None]
         if left:
-            statement = await _exact(self.audience, tuple(refinements[place] for place in left))
-            row = await self._row(database, statement)
-            for place, number in zip(left, row or (), strict=False):
+            exact = await self._counted(database, _exact, [refinements[place] for place in left])
+            for place, number in zip(left, exact, strict=True):
                 found[place] = number
         return found
 
     async def _sampled(self, database: Database, refinements: Refinements) -> Sequence[int | None]:
         """What a sample says of each segment; None where it does not say enough."""
         size = await _SIZE.row(database)
-        row = None
-        if size and size[0] >= SAMPLE * WORTH_SAMPLING:
-            share = SAMPLE / size[0]
-            statement = await _in_a_sample(self.audience, refinements)
-            row = await self._row(database, statement, percent=100 * share)
-        return [_estimate(number, share) for number in row] if row else [None] * len(refinements)
+        if not size or size[0] < SAMPLE * WORTH_SAMPLING:
+            return [None] * len(refinements)
+        share = SAMPLE / size[0]
+        found = await self._counted(database, _in_a_sample, refinements, percent=100 * share)
+        return [_estimate(number, share) for number in found]
+
+    async def _counted(
+        self,
+        database: Database,
+        made: Kept[[Audience, Refinements]],
+        refinements: Sequence[Refinement | None],
+        **more: Any,
+    ) -> Sequence[int | None]:
+        """The counts of a statement, some at a time; None from where it has taken too long."""
+        found: list[int | None] = []
+        ends = monotonic() + SECONDS
+        while len(found) < len(refinements) and (not found or monotonic() < ends):
+            some = tuple(refinements[len(found) : len(found) + AT_ONCE])
+            row = await self._row(database, await made(self.audience, some), **more)
+            if row is None:
+                break
+            found.extend(row)
+        return [*found, *[None] * (len(refinements) - len(found))]
 
     async def _row(self, database: Database, statement: Statement, **more: Any) -> Row | None:
         what = "what is exposed"
@@ -80,8 +100,8 @@ class SegmentCounts:
         )
 
 
-def _estimate(in_sample: int, share: float) -> int | None:
-    return rounded(in_sample / share) if in_sample >= ENOUGH else None
+def _estimate(in_sample: int | None, share: float) -> int | None:
+    return None if in_sample is None or in_sample < ENOUGH else rounded(in_sample / share)
 
 
 def rounded(number: float) -> int:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psutil
@@ -88,7 +89,7 @@ def test_pieces_are_the_same_bytes() -> None:
     assert max(map(len, cut)) == PIECE_BYTES
 
 
-def test_a_page_ends_before_it_is_too_large_and_nothing_is_lost(
+def test_a_page_ends_with_the_profile_that_makes_it_large_and_nothing_is_lost(
     installation: Installation, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_query, "MAX_PAGE_BYTES", 25_000)
@@ -106,6 +107,21 @@ def test_a_page_ends_before_it_is_too_large_and_nothing_is_lost(
     assert found == keys
     assert lengths == [3, 3, 3, 1]
     assert [row.profiles for row in installation.disclosures()] == lengths
+
+
+def test_a_profile_that_is_larger_than_a_page_leaves_and_ends_it(
+    installation: Installation, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_query, "MAX_PAGE_BYTES", 25_000)
+    page_query.page_statement.clear()
+    keys = [installation.add(UUID(int=number), section=["x" * 60_000]) for number in (1, 2)]
+    first = api.profiles(count=100)
+    second = api.profiles(count=100, cursor=first["nextCursor"])
+    page_query.page_statement.clear()
+    assert [[one["id"] for one in page["profiles"]] for page in (first, second)] == [
+        [key] for key in keys
+    ]
+    assert "nextCursor" not in second
 
 
 def test_no_more_is_read_for_a_page_than_is_likely_to_fit(

@@ -84,7 +84,8 @@ def _page(query: ProfileQuery) -> CTE:
 
 def _leaving(page: CTE) -> CTE:
     """The profiles of the page that leave, numbered: not the one that only tells that there are
-    more, nor what would make the page too large to hold in memory."""
+    more, nor any behind the one that makes the page large. The first leaves whatever its size, or
+    nobody would come past it."""
     number = func.row_number().over(order_by=page.c.id, rows=(None, 0)).label("number")
     size = func.octet_length(page.c.body)
     up_to = func.sum(size).over(order_by=page.c.id, rows=(None, 0))

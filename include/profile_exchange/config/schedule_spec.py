@@ -54,7 +54,10 @@ def _weekday(value: Any) -> Any:
 
 
 def _day_of_month(value: Any) -> int | str:
-    if value == "last" or (type(value) is int and 1 <= value <= LAST_DAY):
+    if value == "last":
+        return "last"
+    # True and false are numbers to Python, and no days.
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LAST_DAY:
         return value
     raise ValueError(f"write a day of the month, 1 to {LAST_DAY}, or last.")
 

@@ -15,7 +15,7 @@ from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.scopes import Scope
 from profile_exchange.domain.tenant import Tenant
 from profile_exchange.exposure.grant import Acceptance, Grant
-from profile_exchange.exposure.origins import address_of
+from profile_exchange.exposure.origins import Standing, address_of
 from profile_exchange.exposure.refusals import (
     INSUFFICIENT_SCOPE,
     Refusal,
@@ -24,7 +24,7 @@ from profile_exchange.exposure.refusals import (
     invalid_token,
     unavailable,
 )
-from profile_exchange.exposure.service import Hosted, Serving
+from profile_exchange.exposure.service import Hosted, Service, Serving
 from profile_exchange.exposure.sign_ins import Use, report_elsewhere, standing_of
 from profile_exchange.exposure.stores import Database, compiled
 from profile_exchange.store.tables import access_token, credential
@@ -95,8 +95,27 @@ async def bearer(request: Request, service: Serving, tenant: Hosted) -> AsyncIte
     that is for what is asked, but not from where it is asked.
 
     No database connection is kept for it: what comes then, such as the body of a request, may
-    take its time.
+    take its time. Who does something after that asks again (`bearer_now`).
     """
+    found, use, standing = await _borne(request, service, tenant)
+    request.state.connection = found.connection.id
+    request.state.leave = service.load.enter(found.connection.id, service.clock())
+    try:
+        yield found
+    except Refusal as refusal:
+        if refusal.code == INSUFFICIENT_SCOPE and standing.elsewhere:
+            await report_elsewhere(service, use)
+        raise
+
+
+async def bearer_now(request: Request, service: Service, tenant: Tenant) -> Bearer:
+    """Whose token a request comes with, as keys, files and addresses are at this moment."""
+    return (await _borne(request, service, tenant))[0]
+
+
+async def _borne(
+    request: Request, service: Service, tenant: Tenant
+) -> tuple[Bearer, Use, Standing]:
     if "access_token" in request.query_params:
         raise invalid_request("A token belongs in the Authorization header, not in the address.")
     token = _bearer_token(request)
@@ -110,15 +129,8 @@ async def bearer(request: Request, service: Serving, tenant: Hosted) -> AsyncIte
     standing = await standing_of(service, use, scopes)
     if standing is None:
         raise invalid_token()
-    request.state.connection = connection.id
-    request.state.leave = service.load.enter(connection.id, service.clock())
-    here = standing.here.intersection(scopes)
-    try:
-        yield Bearer(tenant, connection, client_id, here, standing.undecided.intersection(scopes))
-    except Refusal as refusal:
-        if refusal.code == INSUFFICIENT_SCOPE and standing.elsewhere:
-            await report_elsewhere(service, use)
-        raise
+    here, undecided = standing.here.intersection(scopes), standing.undecided.intersection(scopes)
+    return Bearer(tenant, connection, client_id, here, undecided), use, standing
 
 
 async def granted(bearer: Annotated[Bearer, Depends(bearer)]) -> Grant:

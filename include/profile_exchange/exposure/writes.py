@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from profile_exchange.exposure.authentication import Borne
+from profile_exchange.exposure.authentication import Bearer, Borne, bearer_now
 from profile_exchange.exposure.bodies import body_of, json_body
 from profile_exchange.exposure.description import MEANINGS
 from profile_exchange.exposure.entries import (
@@ -26,7 +26,11 @@ from profile_exchange.exposure.refusals import (
     invalid_request,
 )
 from profile_exchange.exposure.service import Serving
-from profile_exchange.tenants.postgres.accepting.accept import Submission, accept
+from profile_exchange.tenants.postgres.accepting.accept import (
+    Submission,
+    accept,
+    until_when,
+)
 
 MAX_BODY = 10 * 1024 * 1024
 #: Characters: as many go into an address, of which servers read 64 KiB, however they are written.
@@ -55,28 +59,37 @@ async def write_profiles(
     objective_ids: Annotated[str, Query(alias="objectiveIds", max_length=MAX_OBJECTIVES)] = "",
 ) -> Response:
     """Create or update up to a thousand profiles. Answers each entry, in their order."""
-    acceptance = bearer.acceptance()
-    if acceptance is None:
-        raise insufficient_scope(403)
-    objectives = _objectives(acceptance, objective_ids)
+    _objectives(_acceptance(bearer), objective_ids)
     body = await body_of(request, MAX_BODY)
     entries = await to_thread.run_sync(read_entries, body, limiter=_READING)
     taken = entries.taken
-    submission = Submission(
-        connection=acceptance.connection,
-        client_id=acceptance.client_id,
-        entries=[entry.to_domain() for entry in taken],
-        objectives=objectives,
-        at=service.clock(),
-    )
-    url = service.stores.writing_url(acceptance.tenant)
-    async with service.stores.turn(url, acceptance.connection.id, TURN_SECONDS):
+    until = until_when()
+    url = service.stores.writing_url(bearer.tenant)
+    async with service.stores.turn(url, bearer.connection.id, TURN_SECONDS):
+        # The body and the turn took their time: what was taken away meanwhile is not written.
+        acceptance = _acceptance(await bearer_now(request, service, bearer.tenant))
+        submission = Submission(
+            connection=acceptance.connection,
+            client_id=acceptance.client_id,
+            entries=[entry.to_domain() for entry in taken],
+            objectives=_objectives(acceptance, objective_ids),
+            at=service.clock(),
+            until=until,
+        )
         outcomes = await to_thread.run_sync(accept, url, submission)
     request.state.count = len(taken)
     request.state.states = Counter(outcome.state.value for outcome in outcomes)
     status = TOO_MANY if entries.more else 200
     answer = await to_thread.run_sync(written_results, taken, outcomes)
     return Response(answer, status, NO_STORE, media_type="application/json")
+
+
+def _acceptance(bearer: Bearer) -> Acceptance:
+    """What the bearer may write. Refuses one that may write nothing."""
+    acceptance = bearer.acceptance()
+    if acceptance is None:
+        raise insufficient_scope(403)
+    return acceptance
 
 
 def _objectives(acceptance: Acceptance, listed: str) -> list[str]:

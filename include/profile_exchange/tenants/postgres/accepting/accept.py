@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from math import inf
@@ -65,11 +65,16 @@ ATTEMPTS = 12
 WITHIN = 45.0
 
 
+def until_when() -> float:
+    """When a request that is here now has to be written, by the monotonic clock."""
+    return time.monotonic() + WITHIN
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """The entries of one request: whose, with which credential, for which objectives, when.
 
-    ``until`` is when it has to be written, by the monotonic clock: so many seconds after it came.
+    ``until`` is when it has to be written (`until_when`).
     """
 
     connection: Connection
@@ -77,7 +82,7 @@ class Submission:
     entries: Sequence[Entry]
     objectives: Collection[str]
     at: datetime
-    until: float = field(default_factory=lambda: time.monotonic() + WITHIN)
+    until: float
 
     def time_left(self) -> float:
         """The seconds that are left. Raises `StoreUnavailable` when there are none."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from tests.accepting.conftest import Entry, Writer, entry, rule
 from tests.exposure.conftest import Installation
 
@@ -68,6 +70,40 @@ def test_who_is_created_has_every_identifier_it_was_looked_for_by(
     assert (stored["email"], stored["number"]) == (["New@example.org"], ["5"])
     for found in ({"email": "new@EXAMPLE.org"}, {"number": "5"}):
         assert writer.one(matching(found))["profileId"] == made["profileId"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (rule("email"), ["New@example.org"]),
+        (rule("email", " "), ["New@example.org"]),
+        (rule("email", "other@example.org"), ["New@example.org", "other@example.org"]),
+        (rule("email", "new@example.org"), ["new@example.org"]),
+        (
+            rule("email", "other@example.org", strategy="ADD"),
+            ["New@example.org", "other@example.org"],
+        ),
+        (rule("email", "other@example.org", strategy="SET_IF_EMPTY"), ["New@example.org"]),
+    ],
+    ids=str,
+)
+def test_no_rule_takes_from_who_is_created_what_it_was_looked_for_by(
+    writer: Writer, installation: Installation, asked: dict[str, object], kept: list[str]
+) -> None:
+    """So that the same entry finds it when it is sent again."""
+    one = entry(asked, email="New@example.org", strategy="UPSERT")
+    made = writer.one(one)
+    assert made["state"] == "CREATED"
+    assert installation.stored(made["profileId"])["email"] == kept
+    assert writer.states(one, one) == ["UNCHANGED", "UNCHANGED"]
+
+
+@pytest.mark.parametrize("strategy", ["REMOVE", "INCREMENT"])
+def test_an_identifier_is_neither_removed_nor_summed(writer: Writer, strategy: str) -> None:
+    asked = entry(rule("number", "5", strategy=strategy), strategy="UPSERT")
+    skipped = writer.one({**asked, "matching": [[{"id": "number", "value": "5"}]]})
+    assert skipped["state"] == "SKIPPED"
+    assert skipped["validationErrors"].keys() == {"number"}
 
 
 def test_nobody_is_created_with_an_identifier_that_is_taken(

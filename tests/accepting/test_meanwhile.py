@@ -85,13 +85,9 @@ def test_what_nobody_takes_away_is_written(
     ],
 )
 def test_who_may_not_write_any_more_is_refused(
-    slowly: Slowly,
-    writer: Writer,
-    installation: Installation,
-    issued: IssuedCredential,
-    taken_away: str,
-    status: int,
+    slowly: Slowly, writer: Writer, issued: IssuedCredential, taken_away: str, status: int
 ) -> None:
+    installation = writer.installation
     jane = installation.add(email=["jane@example.org"], consented=("mailing",))
     away: dict[str, Meanwhile] = {
         "the key": lambda: revoke(
@@ -99,7 +95,7 @@ def test_who_may_not_write_any_more_is_refused(
         ),
         "the connection": lambda: writer.accept(connection={"enabled": False}),
         "the networks": lambda: writer.accept(networks=["192.0.2.0/24"]),
-        "the accept goal": lambda: installation.connect(),
+        "the accept goal": installation.connect,
         "the objective": lambda: writer.accept(connection={"objectives": []}),
     }
     if taken_away == "the objective":

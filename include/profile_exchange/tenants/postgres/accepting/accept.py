@@ -35,16 +35,11 @@ from profile_exchange.domain.connection import Connection, Strategy
 from profile_exchange.domain.entries import Entry, Outcome
 from profile_exchange.domain.errors import ConfigurationError, StoreUnavailable
 from profile_exchange.domain.identifiers import normalise
-from profile_exchange.domain.merging import present
-from profile_exchange.domain.properties import (
-    CONSENTED_OBJECTIVES,
-    PRIVACY_LEGISLATION,
-    REFUSED_OBJECTIVES,
-)
 from profile_exchange.store.database import LOST_RACES, engine_for, store_errors
 from profile_exchange.store.tables import submission
 from profile_exchange.tenants.postgres.accepting.changing import change
 from profile_exchange.tenants.postgres.accepting.creating import create
+from profile_exchange.tenants.postgres.accepting.introducing import introduce
 from profile_exchange.tenants.postgres.accepting.matching import Match, compared, find
 from profile_exchange.tenants.postgres.accepting.permitting import (
     only_new,
@@ -53,11 +48,7 @@ from profile_exchange.tenants.postgres.accepting.permitting import (
 )
 from profile_exchange.tenants.postgres.accepting.rounds import rounds
 from profile_exchange.tenants.postgres.accepting.staged import StagedEntry
-from profile_exchange.tenants.postgres.accepting.terms import (
-    CONSENT_PROPERTIES,
-    Terms,
-    read_terms,
-)
+from profile_exchange.tenants.postgres.accepting.terms import Terms, read_terms
 from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
 
 ATTEMPTS = 12
@@ -224,37 +215,13 @@ def _stage(
 ) -> set[tuple[str, Strategy]]:
     """Take what applies of an entry into its row; returns the properties and strategies."""
     if is_new:
-        _introduce(staged, entry, terms)
+        introduce(staged, entry, terms)
     applied = set()
     for rule in entry.rules:
-        if not rule.applies(is_new=is_new) or (only_new(rule, terms) and not is_new):
-            continue
-        if rule.property in CONSENT_PROPERTIES:
-            _consent(staged, rule.property, present(rule.values))
-        else:
+        if rule.applies(is_new=is_new) and not only_new(rule, terms):
             staged.add(rule)
             applied.add((rule.property, rule.strategy))
     return applied
-
-
-def _introduce(staged: StagedEntry, entry: Entry, terms: Terms) -> None:
-    """What a profile about to be created has before any rule: the values it was looked for by."""
-    for alternative in entry.matching:
-        if compared(alternative, terms):
-            for criterion in alternative:
-                values = staged.identifiers.setdefault(criterion.property, [])
-                if criterion.value not in values:
-                    values.append(criterion.value)
-    staged.privacy_legislation = entry.legislation or staged.privacy_legislation
-
-
-def _consent(staged: StagedEntry, name: str, values: list[str]) -> None:
-    if name == PRIVACY_LEGISLATION and values:
-        staged.privacy_legislation = values[0]
-    elif name == CONSENTED_OBJECTIVES:
-        staged.consented_objectives.extend(values)
-    elif name == REFUSED_OBJECTIVES:
-        staged.refused_objectives.extend(values)
 
 
 def _record(database: Database, asked: Submission, outcomes: Collection[Outcome]) -> None:

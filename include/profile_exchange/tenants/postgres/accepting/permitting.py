@@ -23,6 +23,9 @@ from profile_exchange.tenants.postgres.accepting.terms import CONSENT_PROPERTIES
 
 #: PostgreSQL's texts hold every character but this.
 NUL = "\x00"
+#: What may become of whom a profile about to be created is, and of what it consented to: it has
+#: nothing yet that could be taken away, and neither adds up.
+_INTRODUCING = frozenset({Strategy.SET, Strategy.ADD, Strategy.SET_IF_EMPTY})
 
 
 def refusal(entry: Entry, terms: Terms) -> Outcome | None:
@@ -95,6 +98,8 @@ def _wrong_values(rules: Iterable[Rule], terms: Terms) -> Iterator[tuple[str, st
                 yield rule.property, sentence
         elif rule.property not in terms.writable:
             yield rule.property, "There is no such profile property yet, or not as one to write."
+        elif rule.property in terms.identifiers and rule.strategy not in _INTRODUCING:
+            yield rule.property, "A unique identifier of a profile about to be created is set only."
         elif sentence := _wrong(rule, terms.writable[rule.property]):
             yield rule.property, sentence
 
@@ -118,7 +123,7 @@ def _wrong(rule: Rule, filter_type: FilterType) -> str:
 
 
 def _wrong_consent(rule: Rule) -> str:
-    if rule.strategy not in {Strategy.SET, Strategy.ADD, Strategy.SET_IF_EMPTY}:
+    if rule.strategy not in _INTRODUCING:
         return "What a profile about to be created consents to can be set only."
     if any(NUL in value for value in rule.values):
         return "A value holds a character that no value can hold."

@@ -39,7 +39,7 @@ from profile_exchange.store.database import LOST_RACES, engine_for, store_errors
 from profile_exchange.store.tables import submission
 from profile_exchange.tenants.postgres.accepting.changing import change
 from profile_exchange.tenants.postgres.accepting.creating import create
-from profile_exchange.tenants.postgres.accepting.introducing import introduce
+from profile_exchange.tenants.postgres.accepting.introducing import introduce, looked_for
 from profile_exchange.tenants.postgres.accepting.matching import Match, compared, find
 from profile_exchange.tenants.postgres.accepting.permitting import (
     only_new,
@@ -199,7 +199,8 @@ def _write_round(
             outcomes[number] = match.outcome
             continue
         is_new = match.target_id is None
-        if refused := refusal_of_values(entry, terms, is_new=is_new):
+        taken_on = looked_for(entry, terms) if is_new else {}
+        if refused := refusal_of_values(entry, terms, taken_on, is_new=is_new):
             outcomes[number] = refused
             continue
         staged = StagedEntry(number, match.target_id or uuid4(), entry.segment)

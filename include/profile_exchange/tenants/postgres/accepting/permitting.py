@@ -5,7 +5,7 @@ What an entry may not ask for is answered alike, whether it exists or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from profile_exchange.domain.connection import ProfileIds, Restriction, Strategy
@@ -40,12 +40,18 @@ def refusal(entry: Entry, terms: Terms) -> Outcome | None:
     return _skipped((*_wrong_values(for_all, terms), *_wrong_legislation(entry), *_at_odds(entry)))
 
 
-def refusal_of_values(entry: Entry, terms: Terms, *, is_new: bool) -> Outcome | None:
-    """What becomes of an entry by rules for new profiles or for existing ones only, once it is
-    known which of the two it means: a value that is not for a profile is held to nothing."""
+def refusal_of_values(
+    entry: Entry, terms: Terms, identifiers: Mapping[str, Sequence[str]], *, is_new: bool
+) -> Outcome | None:
+    """What becomes of an entry by values for new profiles or for existing ones only, once it is
+    known which of the two it means: a value that is not for a profile is held to nothing.
+
+    ``identifiers`` are the values that a profile about to be created takes on.
+    """
     restricted = [rule for rule in entry.rules if rule.restriction is not Restriction.ALL_PROFILES]
     applying = [rule for rule in restricted if rule.applies(is_new=is_new)]
-    return _skipped(_wrong_values(applying, terms))
+    taken_on = [Rule(name, tuple(values)) for name, values in identifiers.items()]
+    return _skipped(_wrong_values((*taken_on, *applying), terms))
 
 
 def _skipped(wrongs: Iterable[tuple[str, str]]) -> Outcome | None:
@@ -110,13 +116,8 @@ def _wrong_legislation(entry: Entry) -> Iterator[tuple[str, str]]:
 
 
 def _wrong(rule: Rule, filter_type: FilterType) -> str:
-    if any(NUL in value for value in rule.values):
-        return "A value holds a character that no value can hold."
-    problems = {type_problem(value, filter_type) for value in rule.values}
-    if Reason.VALUE_LIMIT in problems:
-        return f"A value is longer than a value may be, or larger than {MAX_WHOLE_NUMBER}."
-    if Reason.VALUE_TYPE in problems:
-        return f"A value is not written as {filter_type.value} asks."
+    if sentence := _unfit(rule.values, filter_type):
+        return sentence
     if rule.strategy is Strategy.SUM and filter_type not in NUMERIC_TYPES:
         return f"A property of type {filter_type.value} cannot be summed."
     return ""
@@ -125,10 +126,20 @@ def _wrong(rule: Rule, filter_type: FilterType) -> str:
 def _wrong_consent(rule: Rule) -> str:
     if rule.strategy not in _INTRODUCING:
         return "What a profile about to be created consents to can be set only."
-    if any(NUL in value for value in rule.values):
-        return "A value holds a character that no value can hold."
     if rule.property == PRIVACY_LEGISLATION and not LEGISLATIONS.issuperset(rule.values):
         return "This is no privacy legislation zone."
+    return _unfit(rule.values, FilterType.SELECT)
+
+
+def _unfit(values: Sequence[str], filter_type: FilterType) -> str:
+    """Why a property of this type cannot hold some of these values, told without them."""
+    if any(NUL in value for value in values):
+        return "A value holds a character that no value can hold."
+    problems = {type_problem(value, filter_type) for value in values}
+    if Reason.VALUE_LIMIT in problems:
+        return f"A value is longer than a value may be, or larger than {MAX_WHOLE_NUMBER}."
+    if Reason.VALUE_TYPE in problems:
+        return f"A value is not written as {filter_type.value} asks."
     return ""
 
 

@@ -73,3 +73,33 @@ def test_who_is_unknown_is_created_once_and_found_again(
 
 def test_an_update_creates_nobody(writer: Writer) -> None:
     assert writer.states(entry(rule("section", "Sports"), email="new@example.org")) == ["NOTFOUND"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"values": [""]}, {"values": [" ", "\t"]}],
+    ids=["no values", "an empty one", "blanks"],
+)
+@pytest.mark.parametrize("strategy", ["SET", "SET_IF_EMPTY", "ADD", "REMOVE"])
+def test_what_is_absent_or_empty_changes_nothing(
+    writer: Writer, installation: Installation, values: dict[str, list[str]], strategy: str
+) -> None:
+    """Only a list that is said to be empty empties a property (SEMANTICS, Mapping and writing 1)."""
+    jane = installation.add(**JANE, section=["Sports"])
+    asked = {"id": "section", "strategy": strategy, **values}
+    assert writer.states(entry(asked)) == ["UNCHANGED"]
+    assert installation.stored(jane)["section"] == ["Sports"]
+    assert writer.states(entry(asked | {"id": "unheard_of"})) == ["UNAUTHORIZED"]
+
+
+def test_an_empty_list_empties_what_was_set_before_it_and_a_value_fills_it_again(
+    writer: Writer, installation: Installation
+) -> None:
+    jane = installation.add(**JANE, section=["Sports"])
+    for rules, after in (
+        ([rule("section", "Travel"), rule("section")], None),
+        ([rule("section"), rule("section", "Travel")], ["Travel"]),
+        ([rule("section"), rule("section", " ")], None),
+    ):
+        assert writer.states(entry(*rules)) == ["MODIFIED"]
+        assert installation.stored(jane).get("section") == after

@@ -44,7 +44,7 @@ Alternative = tuple[Criterion, ...]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Values for one property, and how they meet what is there."""
+    """Values for one property, and how they meet what is there. To be set to none empties it."""
 
     property: str
     values: tuple[str, ...]

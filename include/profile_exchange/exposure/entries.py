@@ -24,6 +24,8 @@ MAX_ENTRIES = 1000
 MAX_ENTRY_BYTES = 1024 * 1024
 #: A request with more in it than this is a mistake, or worse.
 MAX_PARTS = 100
+#: What is absent is as what is empty: it changes nothing. A list that is said to be empty is neither.
+ABSENT = ("",)
 #: So many mistakes of a body are told.
 MAX_TOLD = 20
 
@@ -56,7 +58,8 @@ class SentRule(_Sent):
     def to_domain(self) -> Rule:
         """The rule without its JSON."""
         word = "SUM" if self.strategy == "INCREMENT" else self.strategy
-        return Rule(self.id, tuple(self.values), Strategy(word), Restriction(self.restriction))
+        values = tuple(self.values) if "values" in self.model_fields_set else ABSENT
+        return Rule(self.id, values, Strategy(word), Restriction(self.restriction))
 
 
 class SentRestriction(_Sent):

@@ -63,12 +63,12 @@ class StagedEntry:
     cleared: list[str] = field(default_factory=list)
 
     def add(self, rule: Rule) -> None:
-        """Take a rule in. What has no value changes nothing, but for a SET, which empties."""
+        """Take a rule in. What has no value changes nothing, but for a SET to none at all."""
         values = present(rule.values)
+        if not rule.values and rule.strategy is Strategy.SET:
+            self.replacements.pop(rule.property, None)
+            self.cleared.append(rule.property)
         if not values:
-            if rule.strategy is Strategy.SET:
-                self.replacements.pop(rule.property, None)
-                self.cleared.append(rule.property)
             return
         match rule.strategy:
             case Strategy.SET:

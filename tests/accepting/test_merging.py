@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.accepting.conftest import Writer, entry, rule
-from tests.exposure.conftest import Installation
+from tests.exposure.conftest import TENANT, Installation
 
 JANE = {"email": ["jane@example.org"]}
 
@@ -103,3 +103,14 @@ def test_an_empty_list_empties_what_was_set_before_it_and_a_value_fills_it_again
     ):
         assert writer.states(entry(*rules)) == ["MODIFIED"]
         assert installation.stored(jane).get("section") == after
+
+
+def test_sums_are_exact_whatever_their_size(writer: Writer, installation: Installation) -> None:
+    points = {"id": "points", "name": "Points", "type": "DECIMAL"}
+    installation.host("taylor-times", {**TENANT, "properties": [*TENANT["properties"], points]})
+    writer.accept(properties={"points": ["SUM"]})
+    jane = installation.add(**JANE)
+    large, small = "123456789012345678901234567890", "0.00000000000000000001"
+    more = [rule("points", each, strategy="INCREMENT") for each in (large, small)]
+    assert writer.states(entry(*more)) == ["MODIFIED"]
+    assert installation.stored(jane)["points"] == [f"{large}.{small[2:]}"]

@@ -92,8 +92,13 @@ def amount(values: Iterable[str]) -> Decimal | None:
         return None
     total = Decimal(0)
     for number in numbers:
-        total = _EXACT.add(total, number)
+        total = plus(total, number)
     return total
+
+
+def plus(one: Decimal, other: Decimal) -> Decimal:
+    """Two numbers together, exactly: Decimal's own ``+`` rounds to 28 digits."""
+    return _EXACT.add(one, other)
 
 
 def canonical(number: Decimal) -> str:

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from profile_exchange.domain.connection import PropertyMapping, Strategy
 from profile_exchange.domain.entries import Rule
-from profile_exchange.domain.merging import amount, canonical, present
+from profile_exchange.domain.merging import amount, canonical, plus, present
 from profile_exchange.pipeline.merging import Held, merged
 from profile_exchange.tenants.postgres.accepting.terms import Terms
 
@@ -83,7 +83,7 @@ class StagedEntry:
             case Strategy.SUM:
                 key = _mapping(rule.property, Strategy.SUM).key
                 so_far = Decimal(self.sums.get(key, "0"))
-                self.sums[key] = canonical(so_far + (amount(values) or Decimal(0)))
+                self.sums[key] = canonical(plus(so_far, amount(values) or Decimal(0)))
 
 
 _TYPES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from profile_exchange.store.database import engine_for
@@ -85,3 +86,31 @@ def test_a_partner_does_not_change_what_a_profile_consented_to(
     with engine_for(installation.store).connect() as database:
         row = database.execute(select(profile).where(profile.c.id == jane)).one()
     assert (row.consented_objectives, row.privacy_legislation) == (["sharing"], "GDPR")
+
+
+def test_a_rule_for_consent_without_a_value_says_nothing(
+    writer: Writer, installation: Installation
+) -> None:
+    nothing = [
+        {"id": name, **values}
+        for name in ("privacy_legislation", "consented_objectives", "refused_objectives")
+        for values in ({}, {"values": []}, {"values": [" "]})
+    ]
+    made = writer.one(entry(*nothing, strategy="UPSERT", privacyLegislation="GDPR"))
+    assert made["state"] == "CREATED"
+    with engine_for(installation.store).connect() as database:
+        row = database.execute(select(profile).where(profile.c.id == made["profileId"])).one()
+    assert (row.privacy_legislation, row.consented_objectives) == ("GDPR", [])
+
+
+@pytest.mark.parametrize("named", [["mailing", ""], ["", "mailing"], ["mailing", "sharing"]])
+def test_objectives_are_named_once(
+    writer: Writer, installation: Installation, named: list[str]
+) -> None:
+    """What is asked for is never dropped: the one that is not read could be what matters."""
+    writer.accept(connection=SHARING)
+    jane = installation.add(email=["jane@example.org"], consented=("sharing",))
+    answer = writer.put(entry(CITY), objectiveIds=named)
+    assert answer.status_code == 400
+    assert "objectiveIds" in answer.json()["message"]
+    assert "city" not in installation.stored(jane)

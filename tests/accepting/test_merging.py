@@ -84,7 +84,7 @@ def test_an_update_creates_nobody(writer: Writer) -> None:
 def test_what_is_absent_or_empty_changes_nothing(
     writer: Writer, installation: Installation, values: dict[str, list[str]], strategy: str
 ) -> None:
-    """Only a list that is said to be empty empties a property (SEMANTICS, Mapping and writing 1)."""
+    """Only a list said to be empty empties a property (SEMANTICS, Mapping and writing 1)."""
     jane = installation.add(**JANE, section=["Sports"])
     asked = {"id": "section", "strategy": strategy, **values}
     assert writer.states(entry(asked)) == ["UNCHANGED"]

@@ -223,6 +223,17 @@ def test_a_store_that_keeps_us_out_is_told_to_the_operators_alone(
     assert str(url.password) not in caplog.text
 
 
+def test_what_nobody_expected_is_told_in_the_form_of_an_answer_to_a_write(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writes, "accept", lambda *_: [][0])
+    answer = writer.put(entry(CITY))
+    told = answer.json()
+    assert (answer.status_code, told["code"], told["errors"]) == (500, 500, [])
+    assert told["message"].startswith("Something is wrong on this side")
+    assert "IndexError in /rest/v2/profiles" in caplog.text
+
+
 def writing_secret(installation: Installation) -> Path:
     """Where the URL of the role that writes is kept."""
     secret = installation.exposure_secret

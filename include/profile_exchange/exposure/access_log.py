@@ -47,7 +47,8 @@ class AccessLog:
         except Exception as error:
             log.error("%s in %s", type(error).__name__, _route(scope))  # noqa: TRY400
             if not status:
-                await server_error().response()(scope, receive, send_noting_status)
+                answer = server_error().response(to_a_write=scope["method"] == "PUT")
+                await answer(scope, receive, send_noting_status)
         finally:
             _write(scope, status, (time.perf_counter() - started) * 1000)
 

@@ -24,7 +24,7 @@ MAX_ENTRIES = 1000
 MAX_ENTRY_BYTES = 1024 * 1024
 #: A request with more in it than this is a mistake, or worse.
 MAX_PARTS = 100
-#: What is absent is as what is empty: it changes nothing. A list that is said to be empty is neither.
+#: What is absent is as what is empty, and changes nothing; a list said to be empty is neither.
 ABSENT = ("",)
 #: So many mistakes of a body are told.
 MAX_TOLD = 20

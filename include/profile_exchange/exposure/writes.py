@@ -33,6 +33,7 @@ from profile_exchange.tenants.postgres.accepting.accept import (
 )
 
 MAX_BODY = 10 * 1024 * 1024
+OBJECTIVES = "objectiveIds"
 #: Characters: as many go into an address, of which servers read 64 KiB, however they are written.
 MAX_OBJECTIVES = 5_000
 TOO_MANY = 413
@@ -56,9 +57,11 @@ async def write_profiles(
     *,
     service: Serving,
     bearer: Borne,
-    objective_ids: Annotated[str, Query(alias="objectiveIds", max_length=MAX_OBJECTIVES)] = "",
+    objective_ids: Annotated[str, Query(alias=OBJECTIVES, max_length=MAX_OBJECTIVES)] = "",
 ) -> Response:
     """Create or update up to a thousand profiles. Answers each entry, in their order."""
+    if len(request.query_params.getlist(OBJECTIVES)) > 1:
+        raise invalid_request(f"{OBJECTIVES} is named once, with commas between objectives.")
     _objectives(_acceptance(bearer), objective_ids)
     body = await body_of(request, MAX_BODY)
     entries = await to_thread.run_sync(read_entries, body, limiter=_READING)

@@ -11,6 +11,7 @@ from uuid import UUID
 from profile_exchange.domain.connection import ProfileIds, Restriction, Strategy
 from profile_exchange.domain.entries import Entry, Outcome, Rule, State, skipped
 from profile_exchange.domain.fates import Reason
+from profile_exchange.domain.merging import present
 from profile_exchange.domain.properties import (
     MAX_WHOLE_NUMBER,
     NUMERIC_TYPES,
@@ -126,7 +127,9 @@ def _wrong(rule: Rule, filter_type: FilterType) -> str:
 def _wrong_consent(rule: Rule) -> str:
     if rule.strategy not in _INTRODUCING:
         return "What a profile about to be created consents to can be set only."
-    if rule.property == PRIVACY_LEGISLATION and not LEGISLATIONS.issuperset(rule.values):
+    if rule.property == PRIVACY_LEGISLATION and not LEGISLATIONS.issuperset(
+        present(rule.values)
+    ):
         return "This is no privacy legislation zone."
     return _unfit(rule.values, FilterType.SELECT)
 

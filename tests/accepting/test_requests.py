@@ -14,10 +14,12 @@ import pytest
 
 from profile_exchange.exposure import writes
 from profile_exchange.exposure.entries import (
+    MAX_BODY_PARTS,
     MAX_ENTRIES,
     MAX_ENTRY_BYTES,
     MAX_TOLD,
-    Entries,
+    SentEntry,
+    TakenEntry,
     read_entries,
 )
 from profile_exchange.exposure.refusals import Refusal
@@ -117,20 +119,72 @@ def test_a_body_of_the_smallest_entries_takes_little_more_memory_than_itself() -
     assert int(kilobytes) < 50 * 1024
 
 
+SMALLEST_PARTS = """
+import resource, sys
+from profile_exchange.exposure.entries import read_entries
+from profile_exchange.exposure.refusals import Refusal
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_entries(sys.stdin.buffer.read())
+except Refusal as refused:
+    [(place, sentence)] = refused.fields
+    print(place, sentence, sep=";", end=";")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+CRITERIA = ",".join(['{"id":"","value":""}'] * 100)
+
+
+def full_of(parts: str, part: str, each: int) -> bytes:
+    """As many entries as fit into a body, each with so many of the smallest parts."""
+    one = parts % ",".join([part] * each)
+    return f"[{','.join([one] * min(MAX_ENTRIES, writes.MAX_BODY // (len(one) + 1)))}]".encode()
+
+
+@pytest.mark.parametrize(
+    ("parts", "part", "each"),
+    [
+        ('{"properties": [%s]}', '{"id":""}', 1_000),
+        ('{"properties": [{"id": "", "values": [%s]}]}', '""', 3_000),
+        ('{"matching": [%s]}', f"[{CRITERIA}]", 5),
+        ('{"timeline": [%s]}', "{}", 3_000),
+    ],
+    ids=["rules", "values", "criteria", "events"],
+)
+def test_a_body_of_the_smallest_parts_is_refused_before_it_takes_much_memory(
+    parts: str, part: str, each: int
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", SMALLEST_PARTS],
+        input=full_of(parts, part, each),
+        capture_output=True,
+        check=True,
+    )
+    place, sentence, kilobytes = told.stdout.decode().split(";")
+    assert place.startswith("[")
+    assert f"more than {MAX_BODY_PARTS} parts" in sentence
+    assert int(kilobytes) < 100 * 1024
+
+
+def test_a_hundred_rules_for_each_of_a_thousand_profiles_are_not_too_many() -> None:
+    rules = [{"id": f"property_{number}", "values": ["x"]} for number in range(99)]
+    asked = [entry(*rules, email=f"{number}@example.org") for number in range(MAX_ENTRIES)]
+    assert len(read_entries(json.dumps(asked, separators=(",", ":")).encode()).taken) == MAX_ENTRIES
+
+
 def test_bodies_are_read_beside_the_event_loop(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_by = []
+    made_by = []
 
-    def noting(body: bytes) -> Entries:
-        read_by.append(threading.get_ident())
-        return read_entries(body)
+    def noting(sent: SentEntry) -> TakenEntry:
+        made_by.append(threading.get_ident())
+        return TakenEntry(sent.to_domain(), None, [])
 
-    monkeypatch.setattr(writes, "read_entries", noting)
+    monkeypatch.setattr(TakenEntry, "of", noting)
     assert writer.states(entry(CITY)) == ["NOTFOUND"]
     loop = writer.api._portal.call(threading.get_ident)
-    assert read_by
-    assert loop not in read_by
+    assert made_by
+    assert loop not in made_by
 
 
 def test_a_body_has_a_kind_and_a_size(writer: Writer) -> None:
@@ -226,12 +280,12 @@ def test_a_store_that_keeps_us_out_is_told_to_the_operators_alone(
 def test_what_nobody_expected_is_told_in_the_form_of_an_answer_to_a_write(
     writer: Writer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(writes, "accept", lambda *_: [][0])
+    monkeypatch.setattr(writes, "accept", lambda *_: int("x"))
     answer = writer.put(entry(CITY))
     told = answer.json()
     assert (answer.status_code, told["code"], told["errors"]) == (500, 500, [])
     assert told["message"].startswith("Something is wrong on this side")
-    assert "IndexError in /rest/v2/profiles" in caplog.text
+    assert "ValueError in /rest/v2/profiles" in caplog.text
 
 
 def writing_secret(installation: Installation) -> Path:

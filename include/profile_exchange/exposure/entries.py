@@ -24,6 +24,9 @@ MAX_ENTRIES = 1000
 MAX_ENTRY_BYTES = 1024 * 1024
 #: A request with more in it than this is a mistake, or worse.
 MAX_PARTS = 100
+#: Rules, values, criteria and events of all entries together: enough for a hundred rules for each of
+#: a thousand profiles. A body can hold millions, which as objects take a hundred times its memory.
+MAX_BODY_PARTS = 250_000
 #: What is absent is as what is empty, and changes nothing; a list said to be empty is neither.
 ABSENT = ("",)
 #: So many mistakes of a body are told.
@@ -97,6 +100,13 @@ class SentEntry(_Sent):
     )
     timeline: list[SentEvent] = Field(default_factory=list, max_length=10_000)
 
+    @property
+    def parts(self) -> int:
+        """Of how many objects and values the entry is made."""
+        criteria = sum(1 + len(alternative) for alternative in self.matching)
+        rules = sum(1 + len(rule.values) for rule in self.properties)
+        return 1 + criteria + rules + len(self.timeline)
+
     def to_domain(self) -> Entry:
         """The entry without its JSON."""
         return Entry(
@@ -110,6 +120,21 @@ class SentEntry(_Sent):
             segment=self.restriction.is_member_of_segment if self.restriction else None,
             legislation=self.privacy_legislation,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TakenEntry:
+    """An entry that is processed, and what its answer repeats: ids and identifiers as they came."""
+
+    entry: Entry
+    identifier: str | None
+    events: Sequence[tuple[str | None, str | None]]
+
+    @classmethod
+    def of(cls, sent: SentEntry) -> TakenEntry:
+        """The entry without its JSON."""
+        events = [(event.id, event.identifier) for event in sent.timeline]
+        return cls(sent.to_domain(), sent.identifier, events)
 
 
 class EventResult(_Sent):
@@ -131,11 +156,11 @@ class EntryResult(_Sent):
     validation_errors: dict[str, tuple[str, ...]] | None = None
 
     @classmethod
-    def of(cls, sent: SentEntry, outcome: Outcome) -> EntryResult:
+    def of(cls, taken: TakenEntry, outcome: Outcome) -> EntryResult:
         """The answer to one entry."""
-        events = tuple(EventResult(id=e.id, identifier=e.identifier) for e in sent.timeline)
+        events = tuple(EventResult(id=one, identifier=told) for one, told in taken.events)
         return cls(
-            identifier=sent.identifier,
+            identifier=taken.identifier,
             profile_id=str(outcome.profile_id) if outcome.profile_id else None,
             state=outcome.state,
             timeline=events or None,
@@ -146,14 +171,14 @@ class EntryResult(_Sent):
 _ENTRY = TypeAdapter(SentEntry)
 #: The body as a JSON Schema.
 BODY_SCHEMA = TypeAdapter(list[SentEntry]).json_schema(by_alias=True)
-_RESULTS = TypeAdapter(list[EntryResult])
+_RESULT = TypeAdapter(EntryResult)
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
     """The entries of a request that are processed, and whether it had more."""
 
-    taken: Sequence[SentEntry]
+    taken: Sequence[TakenEntry]
     more: bool
 
 
@@ -168,24 +193,36 @@ def read_entries(body: bytes) -> Entries:
         raise _unreadable([("", _WRONG if error.is_json else _NO_JSON)]) from None
     except ElementTooLarge as error:
         raise _unreadable([(f"[{error.place}]", _TOO_LARGE)]) from None
-    taken: list[SentEntry] = []
+    return Entries(_taken(split.elements), split.more)
+
+
+def _taken(elements: Iterable[bytes]) -> list[TakenEntry]:
+    """The entries, of which one at a time is held as it came."""
+    taken: list[TakenEntry] = []
     wrong: list[tuple[str, str]] = []
-    for place, element in enumerate(split.elements):
+    parts = 0
+    for place, element in enumerate(elements):
         try:
-            taken.append(_ENTRY.validate_json(element))
+            sent = _ENTRY.validate_json(element)
         except ValidationError as error:
             wrong += _told(place, error)
             if len(wrong) >= MAX_TOLD:
                 break
+            continue
+        parts += sent.parts
+        if parts > MAX_BODY_PARTS:
+            raise _unreadable([(f"[{place}]", _TOO_MANY_PARTS)])
+        taken.append(TakenEntry.of(sent))
     if wrong:
         raise _unreadable(wrong[:MAX_TOLD])
-    return Entries(taken, split.more)
+    return taken
 
 
-def written_results(sent: Iterable[SentEntry], outcomes: Iterable[Outcome]) -> bytes:
-    """The answer's JSON."""
-    results = [EntryResult.of(*both) for both in zip(sent, outcomes, strict=True)]
-    return _RESULTS.dump_json(results, by_alias=True, exclude_none=True)
+def written_results(taken: Iterable[TakenEntry], outcomes: Iterable[Outcome]) -> bytes:
+    """The answer's JSON, entry by entry: all the events of a request are many objects."""
+    results = (EntryResult.of(*both) for both in zip(taken, outcomes, strict=True))
+    each = (_RESULT.dump_json(one, by_alias=True, exclude_none=True) for one in results)
+    return b"[" + b",".join(each) + b"]"
 
 
 def _unreadable(wrong: Sequence[tuple[str, str]]) -> Refusal:
@@ -203,6 +240,9 @@ def _told(place: int, error: ValidationError) -> list[tuple[str, str]]:
 _WRONG = "This is not as the API describes it."
 _NO_JSON = "This is no JSON."
 _TOO_LARGE = f"An entry has at most {MAX_ENTRY_BYTES} bytes, and is at most {MAX_DEPTH} deep."
+_TOO_MANY_PARTS = (
+    f"The entries up to this one have more than {MAX_BODY_PARTS} parts together: send fewer."
+)
 _KINDS = {
     "json_invalid": _NO_JSON,
     "missing": "This is missing.",

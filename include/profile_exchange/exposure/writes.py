@@ -74,7 +74,7 @@ async def write_profiles(
         submission = Submission(
             connection=acceptance.connection,
             client_id=acceptance.client_id,
-            entries=[entry.to_domain() for entry in taken],
+            entries=[each.entry for each in taken],
             objectives=_objectives(acceptance, objective_ids),
             at=service.clock(),
             until=until,

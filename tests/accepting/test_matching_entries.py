@@ -19,6 +19,7 @@ def matching(*alternatives: dict[str, str], **more: object) -> Entry:
 def test_the_first_alternative_that_finds_exactly_one_decides(
     writer: Writer, installation: Installation
 ) -> None:
+    writer.accept(read_back=True)
     first = installation.add(email=["a@example.org"], number=["1"])
     second = installation.add(number=["2"])
     found = [
@@ -48,6 +49,7 @@ def test_an_alternative_that_finds_several_is_discarded(
 def test_alternatives_with_the_same_identifiers_are_one_with_several_values(
     writer: Writer, installation: Installation
 ) -> None:
+    writer.accept(read_back=True)
     jane = installation.add(email=["jane@example.org", "j@example.org"])
     ann = installation.add(email=["ann@example.org"], number=["1"])
     states = writer.results(
@@ -64,6 +66,7 @@ def test_alternatives_with_the_same_identifiers_are_one_with_several_values(
 def test_who_is_created_has_every_identifier_it_was_looked_for_by(
     writer: Writer, installation: Installation
 ) -> None:
+    writer.accept(read_back=True)
     made = writer.one(matching({"email": "New@example.org"}, {"number": "5"}, strategy="UPSERT"))
     assert made["state"] == "CREATED"
     stored = installation.stored(made["profileId"])
@@ -129,6 +132,7 @@ def test_entries_of_one_request_see_what_those_before_them_did(
     writer: Writer, installation: Installation
 ) -> None:
     """Whom one creates the next ones find, also through others, and sums add up."""
+    writer.accept(read_back=True)
     more = [rule("articles", "1", strategy="INCREMENT"), rule("section", "x", strategy="ADD")]
     both = matching({"email": "new@example.org"}, {"number": "5"}, strategy="UPSERT")
     asked = [

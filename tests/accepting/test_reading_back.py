@@ -28,6 +28,28 @@ def test_nothing_is_read_back_unless_the_goal_says_so(
     assert writer.api.get("/profiles", property="number", value="7").status_code == 401
 
 
+@pytest.mark.parametrize("read_back", [False, True])
+def test_whom_nothing_was_done_to_is_named_only_where_reading_back_is_allowed(
+    writer: Writer, installation: Installation, read_back: bool
+) -> None:
+    """Else entries that ask for nothing would tell whose an identifier is."""
+    jane = installation.add(**JANE)
+    writer.accept(read_back=read_back)
+    joe = installation.add(email=["joe@example.org"], section=["Travel"])
+    restricted = {"restriction": {"isMemberOfSegment": "sports"}}
+    city = rule("city", "Delft")
+    asked = [entry(city), entry(city, email="joe@example.org", **restricted)]
+    named = [{"profileId": jane}, {"profileId": joe}] if read_back else [{}, {}]
+    assert writer.results(*asked) == [
+        {"state": "UNCHANGED", **named[0]},
+        {"state": "RESTRICTION_MISMATCH", **named[1]},
+    ]
+    asked = [entry(rule("city", "Breda")), entry(email="new@example.org", strategy="UPSERT")]
+    modified, created = writer.results(*asked)
+    assert modified == {"state": "MODIFIED", "profileId": jane}
+    assert installation.stored(created["profileId"])["email"] == ["new@example.org"]
+
+
 def test_what_may_be_written_and_matched_on_is_read_back(
     writer: Writer, installation: Installation
 ) -> None:

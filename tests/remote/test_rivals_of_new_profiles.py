@@ -34,6 +34,7 @@ def test_whoever_wins_is_created_and_the_others_are_superseded(
     exchange.client = ApiClient(writer)
     counts = exchange.counts()
     assert (counts.created, counts.superseded, counts.settled) == (1, 1, 2)
+    writer.accept(read_back=True)
     [found] = writer.results({"matching": [[{"id": "number", "value": "1"}]]})
     won = next(each["sports"] for each in theirs if each["id"] == newer)
     assert writer.installation.stored(found["profileId"])["section"] == [won]

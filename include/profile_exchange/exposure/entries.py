@@ -24,8 +24,8 @@ MAX_ENTRIES = 1000
 MAX_ENTRY_BYTES = 1024 * 1024
 #: A request with more in it than this is a mistake, or worse.
 MAX_PARTS = 100
-#: Rules, values, criteria and events of all entries together: enough for a hundred rules for each of
-#: a thousand profiles. A body can hold millions, which as objects take a hundred times its memory.
+#: Rules, values, criteria and events of all entries together: enough for a hundred rules for each
+#: of a thousand profiles. A body can hold millions, which take a hundred times its memory.
 MAX_BODY_PARTS = 250_000
 #: What is absent is as what is empty, and changes nothing; a list said to be empty is neither.
 ABSENT = ("",)

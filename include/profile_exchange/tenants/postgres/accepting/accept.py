@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from math import inf
@@ -32,7 +32,7 @@ from tenacity import (
 )
 
 from profile_exchange.domain.connection import Connection, Strategy
-from profile_exchange.domain.entries import Entry, Outcome
+from profile_exchange.domain.entries import Entry, Outcome, State
 from profile_exchange.domain.errors import ConfigurationError, StoreUnavailable
 from profile_exchange.domain.identifiers import normalise
 from profile_exchange.store.database import LOST_RACES, engine_for, store_errors
@@ -59,6 +59,10 @@ WITHIN = 45.0
 def until_when() -> float:
     """When a request that is here now has to be written, by the monotonic clock."""
     return time.monotonic() + WITHIN
+
+
+#: What was done to a profile, whose id the published API tells.
+_DONE = frozenset({State.CREATED, State.MODIFIED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ def _attempt(url: str, submission: Submission) -> list[Outcome]:
         asked = {n: entry for n, entry in numbered.items() if n not in outcomes}
         outcomes |= _write(database, asked, terms, submission.at)
         _record(database, submission, outcomes.values())
-        return [outcomes[number] for number in numbered]
+        return [_told(outcomes[number], terms) for number in numbered]
 
 
 def _hold_to(database: Database, submission: Submission) -> None:
@@ -223,6 +227,14 @@ def _stage(
             staged.add(rule)
             applied.add((rule.property, rule.strategy))
     return applied
+
+
+def _told(outcome: Outcome, terms: Terms) -> Outcome:
+    """An outcome as its partner may know it: who may not read back learns of no profile's id by
+    asking for what changes nothing, or is not done."""
+    if outcome.state in _DONE or terms.goal.read_back:
+        return outcome
+    return replace(outcome, profile_id=None)
 
 
 def _record(database: Database, asked: Submission, outcomes: Collection[Outcome]) -> None:

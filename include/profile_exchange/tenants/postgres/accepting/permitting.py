@@ -127,9 +127,7 @@ def _wrong(rule: Rule, filter_type: FilterType) -> str:
 def _wrong_consent(rule: Rule) -> str:
     if rule.strategy not in _INTRODUCING:
         return "What a profile about to be created consents to can be set only."
-    if rule.property == PRIVACY_LEGISLATION and not LEGISLATIONS.issuperset(
-        present(rule.values)
-    ):
+    if rule.property == PRIVACY_LEGISLATION and not LEGISLATIONS.issuperset(present(rule.values)):
         return "This is no privacy legislation zone."
     return _unfit(rule.values, FilterType.SELECT)
 

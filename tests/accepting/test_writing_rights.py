@@ -61,6 +61,7 @@ def test_it_changes_properties_and_neither_consent_nor_whose_a_profile_is() -> N
     }
     assert {table.name for table in RIGHTS.append} == {
         *("profile", "profile_identifier", "profile_property", "claim", "submission"),
+        "exchanged_profile",
     }
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import func, insert, literal, select, text, update
+from sqlalchemy import func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_into
 
 from profile_exchange.domain.packages import IdRange
@@ -106,15 +106,15 @@ def remember_received(database: Database, run: Run, package: IdRange, now: datet
         .where(ledger.c.profile_id == fate.c.profile_id, in_package)
         .exists()
     )
-    # Nobody else enters them meanwhile, so none can conflict: this run holds the pen, and no
-    # other package has these ids.
+    # No other import enters them meanwhile: this run holds the pen, and no other package has these
+    # ids. A partner that writes to the same connection may: where it came first, nothing is left.
     rows = (
         select(literal(run.connection.id), literal("received"), fate.c.profile_id, literal(now))
         .where(mine, ~known)
         .order_by(fate.c.profile_id)
     )
     names = ["connection", "direction", "profile_id", "first_at"]
-    database.execute(insert(ledger).from_select(names, rows))
+    database.execute(insert_into(ledger).from_select(names, rows).on_conflict_do_nothing())
     counted = select(func.count()).select_from(fate).where(mine)
     return int(database.execute(counted).scalar_one())
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-import psycopg
 from psycopg import sql
 from sqlalchemy import Connection as Database
 from sqlalchemy import Table
@@ -22,10 +20,11 @@ from profile_exchange.store import tables
 from profile_exchange.store.database import connect, engine_for, store_errors
 from profile_exchange.tenants.postgres.role_rights import (
     Rights,
+    Rows,
     columns_of,
     given_columns_of,
     grant,
-    named,
+    guard_rows,
     role_of,
 )
 
@@ -62,7 +61,7 @@ RIGHTS = Rights(READ, APPEND, delete=DELETE)
 #: Rows beyond which the role neither sees nor writes; of the other tables it sees all. Whoever has
 #: no such property has null here, which lets nobody in; a coalesce around it would let the planner
 #: believe that half of the rows are gone, and sort what is left instead of walking along the ids.
-ROWS: Mapping[Table, sql.Composable] = {
+ROWS: Rows = {
     tables.profile: sql.SQL("properties -> {} <> '[]'::jsonb").format(sql.Literal(VISITED_CHANNEL)),
     tables.exchanged_profile: sql.SQL("direction = {}").format(sql.Literal(SENT)),
 }
@@ -80,27 +79,9 @@ def open_to_exposure(url: str, exposure_url: str, *, now: datetime) -> None:
     role = role_of(url, exposure_url, "The exposure API")
     with store_errors(url), connect(url) as database:
         grant(database, role, RIGHTS)
-        _guard_rows(database, role)
+        guard_rows(database, role, POLICY, ROWS)
     with store_errors(url), engine_for(url).begin() as store:
         _make_signing_key(store, now)
-
-
-def _guard_rows(database: psycopg.Connection[Any], role: str) -> None:
-    """Make the policies that are not there: making one waits for whoever uses the table."""
-    for table, rows in ROWS.items():
-        known = database.execute(
-            "select roles from pg_policies"
-            " where schemaname = %s and tablename = %s and policyname = %s",
-            [table.schema, table.name, POLICY],
-        ).fetchone()
-        if known is not None and known[0] == [role]:
-            continue
-        names = {"policy": sql.Identifier(POLICY), "table": named(table)}
-        database.execute(sql.SQL("drop policy if exists {policy} on {table}").format(**names))
-        create = sql.SQL(
-            "create policy {policy} on {table} as restrictive to {role} using ({rows})"
-        )
-        database.execute(create.format(**names, role=sql.Identifier(role), rows=rows))
 
 
 def _make_signing_key(store: Database, now: datetime) -> None:

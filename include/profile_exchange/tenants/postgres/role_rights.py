@@ -16,6 +16,8 @@ from profile_exchange.store.database import parse_url
 
 #: Columns of tables.
 Columns = Mapping[Table, Sequence[str]]
+#: Conditions on the rows of tables.
+Rows = Mapping[Table, sql.Composable]
 
 #: Whether the user who asks could read or change more than roles with `Rights` may.
 TOO_POWERFUL = """
@@ -76,6 +78,27 @@ def grant(database: psycopg.Connection[Any], role: str, rights: Rights) -> None:
             database.execute(statement.format(sql.SQL(verb), listed, named(table), user))
     for table in rights.delete:
         database.execute(sql.SQL("grant delete on table {} to {}").format(named(table), user))
+
+
+def guard_rows(database: psycopg.Connection[Any], role: str, policy: str, rows: Rows) -> None:
+    """Let a role neither see nor write other rows than these, by policies of one name.
+
+    Those that are there stay: making one waits for whoever uses the table.
+    """
+    for table, those in rows.items():
+        known = database.execute(
+            "select roles from pg_policies"
+            " where schemaname = %s and tablename = %s and policyname = %s",
+            [table.schema, table.name, policy],
+        ).fetchone()
+        if known is not None and known[0] == [role]:
+            continue
+        names = {"policy": sql.Identifier(policy), "table": named(table)}
+        database.execute(sql.SQL("drop policy if exists {policy} on {table}").format(**names))
+        create = sql.SQL(
+            "create policy {policy} on {table} as restrictive to {role} using ({rows})"
+        )
+        database.execute(create.format(**names, role=sql.Identifier(role), rows=those))
 
 
 def missing_rights(database: psycopg.Connection[Any], rights: Rights) -> list[str]:

@@ -7,13 +7,17 @@ finds no right to write. PostgreSQL enforces it.
 
 from __future__ import annotations
 
+from psycopg import sql
+
 from profile_exchange.store import tables
 from profile_exchange.store.database import connect, store_errors
 from profile_exchange.tenants.postgres.role_rights import (
     Rights,
+    Rows,
     columns_of,
     given_columns_of,
     grant,
+    guard_rows,
     role_of,
     take_away,
 )
@@ -42,6 +46,7 @@ RIGHTS = Rights(
         ),
         tables.claim: columns_of(tables.claim),
         tables.submission: given_columns_of(tables.submission),
+        tables.exchanged_profile: columns_of(tables.exchanged_profile),
     },
     # Neither when a profile was made, nor what it consented to, is a partner's to change.
     change={
@@ -49,6 +54,13 @@ RIGHTS = Rights(
         tables.claim: ("run_seq", "claimed_at"),
     },
 )
+#: The direction in ``exchange.exchanged_profile`` of what partners write.
+RECEIVED = "received"
+#: Rows beyond which the role writes none: what the API lets out, another role enters.
+ROWS: Rows = {
+    tables.exchanged_profile: sql.SQL("direction = {}").format(sql.Literal(RECEIVED)),
+}
+POLICY = "writing"
 
 
 def open_to_writing(url: str, writing_url: str) -> None:
@@ -62,6 +74,7 @@ def open_to_writing(url: str, writing_url: str) -> None:
     role = role_of(url, writing_url, "Accepting what partners write")
     with store_errors(url), connect(url) as database:
         grant(database, role, RIGHTS)
+        guard_rows(database, role, POLICY, ROWS)
 
 
 def close_to_writing(url: str, writing_url: str) -> None:

@@ -21,7 +21,9 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import event, insert, text
+from sqlalchemy import Text, Uuid, cast, event, func, insert, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as insert_into
 from sqlalchemy.exc import DBAPIError
 from tenacity import (
     RetryError,
@@ -36,7 +38,7 @@ from profile_exchange.domain.entries import Entry, Outcome, State
 from profile_exchange.domain.errors import ConfigurationError, StoreUnavailable
 from profile_exchange.domain.identifiers import normalise
 from profile_exchange.store.database import LOST_RACES, engine_for, store_errors
-from profile_exchange.store.tables import submission
+from profile_exchange.store.tables import exchanged_profile, submission
 from profile_exchange.tenants.postgres.accepting.changing import change
 from profile_exchange.tenants.postgres.accepting.creating import create
 from profile_exchange.tenants.postgres.accepting.introducing import introduce, looked_for
@@ -50,6 +52,7 @@ from profile_exchange.tenants.postgres.accepting.rounds import rounds
 from profile_exchange.tenants.postgres.accepting.staged import StagedEntry
 from profile_exchange.tenants.postgres.accepting.terms import Terms, read_terms
 from profile_exchange.tenants.postgres.role_rights import TOO_POWERFUL
+from profile_exchange.tenants.postgres.writing_role import RECEIVED
 
 ATTEMPTS = 12
 #: Seconds in all. Our own client waits for 60 (`tenants.rest.network.Patience`), others not less.
@@ -63,6 +66,8 @@ def until_when() -> float:
 
 #: What was done to a profile, whose id the published API tells.
 _DONE = frozenset({State.CREATED, State.MODIFIED})
+#: Whoever came in: to be written, or so already.
+_RECEIVED = _DONE | {State.UNCHANGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,7 @@ def _attempt(url: str, submission: Submission) -> list[Outcome]:
         outcomes = {number: outcome for number, outcome in refused.items() if outcome}
         asked = {n: entry for n, entry in numbered.items() if n not in outcomes}
         outcomes |= _write(database, asked, terms, submission.at)
+        _enter_received(database, submission, outcomes.values())
         _record(database, submission, outcomes.values())
         return [_told(outcomes[number], terms) for number in numbered]
 
@@ -235,6 +241,19 @@ def _told(outcome: Outcome, terms: Terms) -> Outcome:
     if outcome.state in _DONE or terms.goal.read_back:
         return outcome
     return replace(outcome, profile_id=None)
+
+
+def _enter_received(database: Database, asked: Submission, outcomes: Collection[Outcome]) -> None:
+    """Enter our profiles that came in into the ledger of unique ones, those that are new to it."""
+    ids = {outcome.profile_id for outcome in outcomes if outcome.state in _RECEIVED}
+    if not ids:
+        return
+    each = func.unnest(cast(sorted(filter(None, ids)), ARRAY(Uuid)))
+    connection, direction = literal(asked.connection.id, Text), literal(RECEIVED, Text)
+    rows = select(connection, direction, each, literal(asked.at))
+    names = ["connection", "direction", "profile_id", "first_at"]
+    entered = insert_into(exchanged_profile).from_select(names, rows)
+    database.execute(entered.on_conflict_do_nothing())
 
 
 def _record(database: Database, asked: Submission, outcomes: Collection[Outcome]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     cast,
     false,
+    func,
     literal,
     select,
     true,
@@ -27,6 +28,7 @@ from profile_exchange.pipeline.merging import refused
 from profile_exchange.store.consent import consented
 from profile_exchange.store.refinement import Refiner
 from profile_exchange.store.tables import profile
+from profile_exchange.tenants.postgres.accepting.list_sizes import refused_as_too_long, too_long
 from profile_exchange.tenants.postgres.accepting.staged import (
     StagedEntry,
     merged_into,
@@ -54,7 +56,9 @@ def change(
         return {}
     computed = _computed(entries, rules, terms, now)
     too_much = refused(computed.c.after, summed(rules))
-    fits = and_(computed.c.consented, computed.c.member, ~too_much)
+    overlong = too_long(computed.c.before, computed.c.after, rules)
+    within_bounds = and_(~too_much, func.cardinality(overlong) == 0)
+    fits = and_(computed.c.consented, computed.c.member, within_bounds)
     written = (
         update(profile)
         .where(profile.c.id == computed.c.target_id, fits)
@@ -69,6 +73,7 @@ def change(
         computed.c.consented,
         computed.c.member,
         too_much.label("too_much"),
+        overlong.label("overlong"),
         written.c.number.isnot(None).label("modified"),
     ).outerjoin_from(computed, written, written.c.number == computed.c.number)
     return {row.number: _outcome(row) for row in database.execute(query)}
@@ -146,4 +151,6 @@ def _outcome(row: Any) -> Outcome:
         return Outcome(State.RESTRICTION_MISMATCH, row.target_id)
     if row.too_much:
         return skipped("properties", TOO_LARGE)
+    if row.overlong:
+        return refused_as_too_long(row.overlong)
     return Outcome(State.MODIFIED if row.modified else State.UNCHANGED, row.target_id)

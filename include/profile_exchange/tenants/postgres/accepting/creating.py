@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import Select, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, cast, literal, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from profile_exchange.domain.connection import Strategy
 from profile_exchange.domain.entries import Outcome, State, skipped
@@ -22,6 +22,7 @@ from profile_exchange.pipeline.merging import refused
 from profile_exchange.store.identifiers import identifiers_of
 from profile_exchange.store.tables import profile, profile_identifier
 from profile_exchange.tenants.postgres.accepting.changing import TOO_LARGE, may_be_written
+from profile_exchange.tenants.postgres.accepting.list_sizes import refused_as_too_long, too_long
 from profile_exchange.tenants.postgres.accepting.staged import (
     StagedEntry,
     merged_into,
@@ -32,6 +33,8 @@ from profile_exchange.tenants.postgres.accepting.terms import Terms
 
 #: No run of ours claims what a partner's request is about to create.
 NO_RUN = 0
+#: The properties of whom is not there yet.
+_NOTHING = cast(literal("{}"), JSONB)
 
 
 def create(
@@ -100,6 +103,7 @@ def _judged(
         made.c.number,
         allowed.label("allowed"),
         refused(made.c.properties, summed(rules)).label("too_much"),
+        too_long(_NOTHING, made.c.properties, rules).label("overlong"),
         made.c.id.in_(taken(made)).label("taken"),
     )
     outcomes = {}
@@ -108,6 +112,8 @@ def _judged(
             outcomes[row.number] = Outcome(State.CONSENT_MISMATCH)
         elif row.too_much:
             outcomes[row.number] = skipped("properties", TOO_LARGE)
+        elif row.overlong:
+            outcomes[row.number] = refused_as_too_long(row.overlong)
         elif row.taken:
             sentence = "One of its unique identifiers is another profile's."
             outcomes[row.number] = Outcome(State.NOTFOUND, errors={"matching": (sentence,)})

@@ -107,14 +107,18 @@ def remember_received(database: Database, run: Run, package: IdRange, now: datet
         .exists()
     )
     # No other import enters them meanwhile: this run holds the pen, and no other package has these
-    # ids. A partner that writes to the same connection may: where it came first, nothing is left.
+    # ids. A partner that may write to the same connection can come first; only then is it looked
+    # for, row by row.
     rows = (
         select(literal(run.connection.id), literal("received"), fate.c.profile_id, literal(now))
         .where(mine, ~known)
         .order_by(fate.c.profile_id)
     )
     names = ["connection", "direction", "profile_id", "first_at"]
-    database.execute(insert_into(ledger).from_select(names, rows).on_conflict_do_nothing())
+    entering = insert_into(ledger).from_select(names, rows)
+    if run.connection.accept:
+        entering = entering.on_conflict_do_nothing()
+    database.execute(entering)
     counted = select(func.count()).select_from(fate).where(mine)
     return int(database.execute(counted).scalar_one())
 

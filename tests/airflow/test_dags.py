@@ -10,11 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.standard.operators.python import ShortCircuitOperator
+from airflow.sdk import DAG
 from airflow.sdk.api.datamodels._generated import DagRunType
 
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
+from profile_exchange.domain.connection import Connection, ImportGoal
 from profile_exchange.domain.errors import ConfigurationError, NoLongerExposed, SourceUnavailable
 from profile_exchange.domain.fates import APPROVE, Step
 from profile_exchange.orchestration import dags
@@ -99,6 +102,21 @@ def test_a_broken_file_hides_no_other(folder: Path) -> None:
     assert {dag.dag_id for dag in dags.configured_dags()} == {"taylor-times", "harbor-goods"}
     with pytest.raises(ConfigurationError, match=r"broken\.yaml:\d"):
         dags.raise_problems()
+
+
+def test_a_connection_without_a_dag_hides_no_other_and_shows_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def halfway(dag: DAG, connection: Connection, goal: ImportGoal) -> None:
+        dags.add_exposure(dag, connection)
+        raise KeyError("nobody expected this")
+
+    monkeypatch.setattr(dags, "add_import", halfway)
+    found = DagBag(dag_folder=PROJECT_ROOT / "dags", bundle_name="dags")
+    assert set(found.dags) == {"harbor-goods"}
+    (file, told), *others = found.import_errors.items()
+    assert (Path(file).name, others) == ("broken_connections.py", [])
+    assert "taylor-times.yaml: its DAG cannot be made (KeyError)" in told
 
 
 def test_a_connection_that_is_switched_off_is_not_scheduled(folder: Path) -> None:

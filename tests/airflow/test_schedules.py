@@ -11,12 +11,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.timetables.trigger import MultipleCronTriggerTimetable
+from airflow.utils.dates import cron_presets
 from pendulum import instance
 from sqlalchemy import insert, select
 
 from profile_exchange.config import registry
 from profile_exchange.config.schedule_spec import ScheduleSpec
-from profile_exchange.config.schedules import next_slots
+from profile_exchange.config.schedules import PRESETS, next_slots
 from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.schedule import Schedule
@@ -37,6 +38,7 @@ KINDS: list[dict[str, Any]] = [
     {"weekday_of_month": "last SUN", "time": "02:30"},
     {"weekday_of_month": "last FRI", "time": "09:00"},
     {"cron": "*/20 1-3 * * *"},
+    *({"cron": preset} for preset in sorted(PRESETS)),
 ]
 #: Hours before clocks change, one way and the other, and an ordinary day.
 MOMENTS = [
@@ -63,7 +65,7 @@ def kept_by_airflow(schedule: Schedule, after: datetime, number: int) -> list[da
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Amsterdam", "America/New_York"])
 @pytest.mark.parametrize("after", MOMENTS, ids=lambda moment: f"{moment:%B}")
-@pytest.mark.parametrize("written", KINDS, ids=lambda kind: next(iter(kind)))
+@pytest.mark.parametrize("written", KINDS, ids=lambda kind: kind.get("cron", next(iter(kind))))
 def test_the_slots_that_are_told_are_those_of_airflow(
     written: dict[str, Any], after: datetime, zone: str
 ) -> None:
@@ -94,6 +96,15 @@ def test_a_new_connection_does_not_run_for_a_slot_that_has_passed() -> None:
     )
     assert first is not None
     assert first.run_after > datetime.now(UTC)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_a_preset_makes_a_dag(preset: str) -> None:
+    assert dags.build(scheduled(cron=preset)).description == f"Runs by cron {preset} (UTC)."
+
+
+def test_presets_are_airflows() -> None:
+    assert cron_presets == PRESETS
 
 
 def test_the_description_says_when_a_connection_runs_and_never_changes_with_time() -> None:

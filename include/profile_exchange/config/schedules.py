@@ -19,7 +19,15 @@ _FIELD = (
     r"(?:[0-9*/,#L-]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)+"
 )
 _FIVE_FIELDS = re.compile(rf"{_FIELD}(?: {_FIELD}){{4}}", re.IGNORECASE | re.ASCII)
-_PRESETS = frozenset({"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
+#: The names that Airflow knows, and what it reads them as. Croniter knows others, and lacks one.
+PRESETS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
 _HOURS_A_DAY = 24
 #: Any moment will do: the question is only whether there ever is a next one.
 _SOME_MOMENT = datetime(2024, 1, 1)  # noqa: DTZ001 -- cron fields have no zone
@@ -28,7 +36,7 @@ _SOME_MOMENT = datetime(2024, 1, 1)  # noqa: DTZ001 -- cron fields have no zone
 def cron_expression(text: str) -> str:
     """The expression with single blanks. Raises `ValueError` when nothing can run by it."""
     cron = " ".join(text.split())
-    if cron in _PRESETS:
+    if cron in PRESETS:
         return cron
     if not _FIVE_FIELDS.fullmatch(cron):
         raise ValueError(
@@ -81,6 +89,7 @@ def _slots(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     """The slots of one expression in UTC, where moments have one order."""
     from croniter import croniter
 
+    cron = PRESETS.get(cron, cron)
     hours = croniter(cron).expanded[1]
     every_hour = hours == ["*"] or len(hours) == _HOURS_A_DAY
     while True:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
 from profile_exchange.config import registry
 from profile_exchange.domain.connection import Connection
-from profile_exchange.domain.errors import ConfigurationError
+from profile_exchange.domain.errors import ConfigurationError, Problem
 from profile_exchange.orchestration.expose_dag import add_exposure
 from profile_exchange.orchestration.import_dag import add_import, import_params, task_defaults
 from profile_exchange.orchestration.notify import add_notices, callbacks
+
+log = logging.getLogger(__name__)
 
 #: Every kind of run but a backfill, whose runs Airflow does not count among those of the DAG: they
 #: would go side by side. An import takes what the other tenant has now, so there is nothing to it.
@@ -25,15 +29,21 @@ _KINDS_OF_RUN: Any = (
 def configured_dags() -> Iterator[DAG]:
     """A DAG for each sound connection. Inside a task only its own file is read.
 
-    Files that are not sound are left out here, and raised by `raise_problems` from a DAG file
-    of their own, so that they show as an import error and hide nothing.
+    Files that are not sound, or of which no DAG can be made, are left out here, and raised by
+    `raise_problems` from a DAG file of their own, so that they show as an import error and hide
+    nothing.
     """
     only = get_parsing_context().dag_id
     if only:
         yield from _just(only)
         return
     for connection in registry.read_all().connections.values():
-        yield build(connection)
+        try:
+            dag = build(connection)
+        except Exception:
+            log.exception("No DAG can be made of connection %s.", connection.id)
+            continue
+        yield dag
 
 
 def _just(dag_id: str) -> Iterator[DAG]:
@@ -44,15 +54,36 @@ def _just(dag_id: str) -> Iterator[DAG]:
 
 
 def raise_problems() -> None:
-    """Raise `ConfigurationError` if any connection or tenant has a problem."""
-    if not get_parsing_context().dag_id:
-        registry.read_all().check()
+    """Raise `ConfigurationError` if any connection or tenant has a problem, or can have no DAG."""
+    if get_parsing_context().dag_id:
+        return
+    configured = registry.read_all()
+    without = _without_a_dag(configured)
+    replace(configured, problems=tuple(sorted({*configured.problems, *without}))).check()
+
+
+def _without_a_dag(configured: registry.Configuration) -> Iterator[Problem]:
+    """Connections that are sound by all we know, and of which no DAG can be made all the same.
+
+    What that is, is found out by making it: this is another process than the one that keeps them.
+    """
+    for connection in configured.connections.values():
+        try:
+            build(connection)
+        except Exception as error:
+            message = (
+                f"its DAG cannot be made ({type(error).__name__}), so it does not run: undo the "
+                "last change to it, and report this with what the log of the DAG processor says."
+            )
+            yield Problem(configured.files[connection.id], 0, "", message)
 
 
 def build(connection: Connection) -> DAG:
     """The DAG of one connection, named after it."""
     dag = DAG(
         dag_id=connection.id,
+        # Else Airflow would take one that was left half made, and those made to find that out.
+        auto_register=False,
         dag_display_name=connection.title,
         description=_description(connection),
         doc_md=_documentation(connection),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +14,9 @@ from profile_exchange.tenants.rest.source import RestSource
 from tests.pipeline.exchange import furnish
 from tests.tenants.over_http import GOAL, HOST, PATIENCE, OverHttp, Tenant
 from tests.tenants.scripted_partner import KEY, SECRET
+
+if TYPE_CHECKING:
+    from tests.tenants.authority import Authority
 
 
 @pytest.fixture
@@ -28,3 +33,17 @@ def exchange(store_url: str, tenant: Tenant) -> Iterator[OverHttp]:
     with RestClient(credentials, PATIENCE) as client:
         made.rest = RestSource(client, page_size=2)
         yield made
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    from tests.tenants.authority import Authority
+
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """The authority, as one that this machine trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    return authority

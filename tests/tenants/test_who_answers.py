@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,70 +14,9 @@ from profile_exchange.tenants.rest.client import RestClient
 from profile_exchange.tenants.rest.credentials import TenantCredentials
 from profile_exchange.tenants.rest.source import RestSource
 from tests.tenants import faults
+from tests.tenants.authority import NOW, Authority
 from tests.tenants.over_http import HOST, PATIENCE, Tenant
 from tests.tenants.scripted_partner import KEY, SECRET
-
-x509 = pytest.importorskip("cryptography.x509", reason="cryptography makes the certificates")
-from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
-
-NOW = datetime.now(UTC)
-Certify = Callable[..., ssl.SSLContext]
-
-
-class Authority:
-    """An authority of our own making."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Tests")])
-        usage = x509.BasicConstraints(ca=True, path_length=None)
-        certificate = self._built(self.name, self.key, NOW + timedelta(days=1))
-        signed = certificate.add_extension(usage, critical=True).sign(self.key, hashes.SHA256())
-        self.file = folder / "authority.pem"
-        self.file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-
-    def _built(self, name: Any, key: Any, until: datetime) -> Any:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(NOW - timedelta(days=9))
-            .not_valid_after(until)
-        )
-
-    def certify(self, host: str, until: datetime = NOW + timedelta(days=1)) -> ssl.SSLContext:
-        """What a server of this host presents."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-        names = x509.SubjectAlternativeName([x509.DNSName(host)])
-        built = self._built(name, key, until).add_extension(names, critical=False)
-        signed = built.sign(self.key, hashes.SHA256())
-        file = self.folder / f"{host}.pem"
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """The authority, as one that this machine trusts."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    return authority
 
 
 @contextmanager

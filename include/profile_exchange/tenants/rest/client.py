@@ -94,10 +94,7 @@ class RestClient:
             "User-Agent": f"profile-exchange/{__version__}",
             "Accept-Encoding": _encoding(credentials),
         }
-        self._extensions = {
-            "timeout": self._patience.timeouts,
-            "sni_hostname": credentials.host,
-        }
+        self._extensions = {"timeout": self._patience.timeouts}
         self._retrying = Retrying(
             retry=retry_if_exception_type(SourceUnavailable),
             stop=stop_after_attempt(self._patience.attempts)
@@ -221,6 +218,8 @@ class RestClient:
             ) as response:
                 answer = self._received(response)
         except FAILURES as error:
+            # The client keeps a tunnel that broke off, and waits when it has kept ten of them.
+            self._pool.close()
             raise self._unreachable(error) from None
         self._server_time = answer.date
         return answer

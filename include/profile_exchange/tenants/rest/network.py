@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,12 +64,21 @@ class Deadline:
         return left if timeout is None else min(left, timeout)
 
 
-class _Stream(httpcore.NetworkStream):
-    """A connection on which no wait reaches beyond the deadline, however little comes at a time."""
+#: Whose certificate is asked for, by what verifies it.
+Names = Mapping[ssl.SSLContext, str]
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+
+class _Stream(httpcore.NetworkStream):
+    """A connection on which no wait reaches beyond the deadline, however little comes at a time.
+
+    TLS asks for one of the ``names``, whatever the host of the address is: through a proxy, the
+    client would ask for that one.
+    """
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline, names: Names) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._names = names
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, self._deadline.within(timeout))
@@ -83,21 +92,23 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self,
         ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
+        server_hostname: str | None = None,  # noqa: ARG002 - the client's guess
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         within = self._deadline.within(timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, within), self._deadline)
+        encrypted = self._stream.start_tls(ssl_context, self._names[ssl_context], within)
+        return _Stream(encrypted, self._deadline, self._names)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens connections that keep a deadline."""
+    """Opens connections that keep a deadline, and on which TLS proves a name."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, names: Names) -> None:
         self._deadline = deadline
+        self._names = names
         self._sockets = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -110,23 +121,24 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         within = self._deadline.within(timeout)
         stream = self._sockets.connect_tcp(host, port, within, local_address, socket_options)
-        return _Stream(stream, self._deadline)
+        return _Stream(stream, self._deadline, self._names)
 
 
 def open_pool(credentials: TenantCredentials, deadline: Deadline) -> httpcore.ConnectionPool:
     """Connections to a tenant: by HTTPS through the machine's proxy, if it has one."""
-    common: dict[str, Any] = {
-        "ssl_context": _verifying(credentials),
-        "network_backend": _Backend(deadline),
-        "keepalive_expiry": 5.0,
-    }
-    proxy = _proxy_for(credentials)
+    tenant, proxy = _verifying(credentials), _proxy_for(credentials)
+    names = {tenant: credentials.host} if tenant else {}
+    common: dict[str, Any] = {"ssl_context": tenant, "keepalive_expiry": 5.0}
     if proxy is None:
-        return httpcore.ConnectionPool(**common)
+        return httpcore.ConnectionPool(network_backend=_Backend(deadline, names), **common)
     parts = urlsplit(proxy)
+    if parts.scheme == "https":
+        verifying = common["proxy_ssl_context"] = httpcore.default_ssl_context()
+        names[verifying] = parts.hostname or ""
     user = (parts.username, parts.password or "") if parts.username else None
     address = f"{parts.scheme}://{parts.hostname}:{parts.port or 80}"
-    return httpcore.HTTPProxy(address, proxy_auth=user, **common)
+    backend = _Backend(deadline, names)
+    return httpcore.HTTPProxy(address, proxy_auth=user, network_backend=backend, **common)
 
 
 def _verifying(credentials: TenantCredentials) -> ssl.SSLContext | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from profile_exchange.domain.errors import SourceUnavailable, WrongHost
+from profile_exchange.domain.errors import ConfigurationError, SourceUnavailable, WrongHost
 from profile_exchange.tenants.rest.client import RestClient
 from profile_exchange.tenants.rest.credentials import TenantCredentials
+from profile_exchange.tenants.rest.proxy import Proxy, proxy_for
 from tests.tenants.authority import Authority
 from tests.tenants.connect_proxy import ConnectProxy
 from tests.tenants.over_http import HOST, PATIENCE, Tenant
@@ -93,3 +96,68 @@ def test_tunnels_that_break_off_are_given_up_as_often_as_anything_else(
         ):
             client.authenticate()
         assert len(proxy.asked) == many
+
+
+PROXY = Proxy("http", "localhost", 3128)
+ADA = (b"ada", b"p@ss:1")
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("http://proxy.example.com:3128", replace(PROXY, host="proxy.example.com")),
+        ("http://proxy.example.com", Proxy("http", "proxy.example.com", 80)),
+        ("https://proxy.example.com/", Proxy("https", "proxy.example.com", 443)),
+        ("127.0.0.1:3128", replace(PROXY, host="127.0.0.1")),
+        ("localhost:3128", PROXY),
+        ("http://[::1]:3128", replace(PROXY, host="::1")),
+        ("[::1]:3128", replace(PROXY, host="::1")),
+        ("HTTP://LOCALHOST:3128", PROXY),
+        ("ada:p%40ss%3A1@localhost:3128", replace(PROXY, user=ADA)),
+        ("http://ada:p%40ss%3A1@localhost:3128", replace(PROXY, user=ADA)),
+        ("http://ada@localhost:3128", replace(PROXY, user=(b"ada", b""))),
+        ("http://ada:%FF@localhost:3128", replace(PROXY, user=(b"ada", b"\xff"))),
+        (
+            "http://üser:pässwort@bücher.example:3128",
+            Proxy("http", "xn--bcher-kva.example", 3128, ("üser".encode(), "pässwort".encode())),
+        ),
+    ],
+)
+def test_a_proxy_is_named_as_curl_takes_it(use_proxy: UseProxy, named: str, found: Proxy) -> None:
+    use_proxy(named)
+    credentials = TenantCredentials(HOST, KEY, SECRET)
+    assert proxy_for(credentials) == found
+    assert found.url.origin.port == found.port
+    assert "ss" not in repr(found)
+    RestClient(credentials).close()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "http://ada:geheim@localhost:99999",
+        "http://ada:geheim@localhost:port",
+        "http://ada:geheim@[::1",
+        "http://ada:geheim@a..b",
+        "http://ada:geheim@:3128",
+        "http://ada:ge/heim@localhost:3128",
+        "socks5://ada:geheim@localhost:1080",
+        "http://",
+    ],
+)
+def test_a_proxy_that_cannot_be_one_is_told_without_its_password(
+    use_proxy: UseProxy, named: str
+) -> None:
+    use_proxy(named)
+    with pytest.raises(ConfigurationError) as raised:
+        authenticate()
+    assert "https_proxy" in str(raised.value)
+    assert not re.search("ada|heim", str(raised.value))
+
+
+def test_a_proxy_is_told_who_asks(trusted: Authority, use_proxy: UseProxy) -> None:
+    with tunnelled(use_proxy, trusted.certify(HOST)) as (_, proxy):
+        use_proxy(f"ada:p%40ss%3A1@localhost:{proxy.port}")
+        authenticate()
+    kind, _, token = (proxy.users[0] or "").partition(" ")
+    assert (kind, base64.b64decode(token)) == ("Basic", b"ada:p@ss:1")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from profile_exchange.config.forms import ADVICE, HOST_NAME
 from profile_exchange.domain.errors import ConfigurationError, WrongHost
 
 #: The type of the Airflow connections in which these are kept, with a form and a test of its own.
 CONNECTION_TYPE = "profile_exchange_tenant"
+
+#: A name as DNS has them, which are not all those of a tenant.
+_REACHED = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
+#: Signs that no address carries as they are.
+_NO_ADDRESS = re.compile(r"""[^\x21-\x7e]|[\\"<>^`{|}]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +36,16 @@ class TenantCredentials:
     configured: str = "partner.host"
 
     def __post_init__(self) -> None:
-        if not self.base_url:
-            object.__setattr__(self, "base_url", f"https://{self.host}")
-        parts = urlsplit(self.base_url)
+        if not re.fullmatch(HOST_NAME, self.host.lower()):
+            raise ConfigurationError(f"The host name cannot be one: {ADVICE[HOST_NAME]}")
+        address = self.base_url.strip() or f"https://{self.host}"
+        object.__setattr__(self, "base_url", address)
+        parts = _parts(address, self.host)
         if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
             return
-        if parts.scheme != "https":
+        if parts.scheme == "http":
             raise ConfigurationError(
-                f"The credentials for {self.host} lead to {parts.scheme}://{parts.hostname}: "
+                f"The address of {self.host} leads to http://{parts.hostname}: "
                 "plain HTTP is for loopback only; use an https address."
             )
 
@@ -61,6 +70,29 @@ class TenantCredentials:
                 f"correct {configured}, or the host of the Airflow connection."
             )
         return replace(self, configured=configured)
+
+
+def _parts(address: str, host: str) -> SplitResult:
+    """The address of a host in parts. Raises `ConfigurationError`, which repeats nothing of it."""
+    try:
+        parts = urlsplit(address)
+        leads_somewhere = _is_reached(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        leads_somewhere = False
+    if not leads_somewhere or parts.scheme not in {"http", "https"} or _NO_ADDRESS.search(address):
+        raise ConfigurationError(
+            f"The address of {host} cannot be one: write https:// and a host name, such as "
+            "https://tenant.example.com:8443, without blanks and in ASCII alone."
+        )
+    return parts
+
+
+def _is_reached(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return bool(_REACHED.fullmatch(host))
+    return True
 
 
 def _is_loopback(host: str) -> bool:

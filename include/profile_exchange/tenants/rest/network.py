@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 
 from profile_exchange.tenants.rest.credentials import TenantCredentials
+from profile_exchange.tenants.rest.proxy import proxy_for
 
 # At DEBUG it writes down every header that a partner sends, whatever the partner put there.
 logging.getLogger("httpcore").setLevel(logging.INFO)
@@ -126,32 +125,21 @@ class _Backend(httpcore.NetworkBackend):
 
 def open_pool(credentials: TenantCredentials, deadline: Deadline) -> httpcore.ConnectionPool:
     """Connections to a tenant: by HTTPS through the machine's proxy, if it has one."""
-    tenant, proxy = _verifying(credentials), _proxy_for(credentials)
+    tenant, proxy = _verifying(credentials), proxy_for(credentials)
     names = {tenant: credentials.host} if tenant else {}
     common: dict[str, Any] = {"ssl_context": tenant, "keepalive_expiry": 5.0}
     if proxy is None:
         return httpcore.ConnectionPool(network_backend=_Backend(deadline, names), **common)
-    parts = urlsplit(proxy)
-    if parts.scheme == "https":
+    if proxy.scheme == "https":
         verifying = common["proxy_ssl_context"] = httpcore.default_ssl_context()
-        names[verifying] = parts.hostname or ""
-    user = (parts.username, parts.password or "") if parts.username else None
-    address = f"{parts.scheme}://{parts.hostname}:{parts.port or 80}"
+        names[verifying] = proxy.host
     backend = _Backend(deadline, names)
-    return httpcore.HTTPProxy(address, proxy_auth=user, network_backend=backend, **common)
+    return httpcore.HTTPProxy(proxy.url, proxy.user, network_backend=backend, **common)
 
 
 def _verifying(credentials: TenantCredentials) -> ssl.SSLContext | None:
     """What verifies certificates, by the authorities of this machine; plain HTTP has none."""
     return None if credentials.is_plain else httpcore.default_ssl_context()
-
-
-def _proxy_for(credentials: TenantCredentials) -> str | None:
-    """The proxy of the environment. Plain HTTP stays on this machine: it goes through none."""
-    address = urlsplit(credentials.base_url)
-    if credentials.is_plain or proxy_bypass(address.hostname or ""):
-        return None
-    return getproxies().get("https")
 
 
 def certificate_refused(error: BaseException) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from profile_exchange.domain.errors import ConfigurationError
@@ -59,3 +61,37 @@ def test_where_a_tenant_may_be_reached(address: str) -> None:
     kept = TenantCredentials(HOST, KEY, SECRET, address)
     assert kept.base_url == address.strip()
     RestClient(kept).close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ada:geheim@tenant.example.com",
+        "https://geheim@tenant.example.com",
+        "https://@tenant.example.com",
+        "https://:geheim@tenant.example.com",
+        "https://tenant.example.com?token=geheim",
+        "https://tenant.example.com/api/?token=geheim",
+        "https://tenant.example.com/?",
+        "https://tenant.example.com/#geheim",
+        "https://ada:geheim@host:99999",
+        "https://ada:geheim@[::1",
+        "http://ada:geheim@127.0.0.1:8080",
+        "ada:geheim@tenant.example.com",
+    ],
+)
+def test_an_address_holds_no_secret_and_none_is_repeated(address: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        TenantCredentials(HOST, KEY, SECRET, address)
+    assert str(raised.value).startswith(f"The address of {HOST} ")
+    assert "user, password, query" in str(raised.value)
+    assert not re.search("ada|geheim", str(raised.value))
+
+
+@pytest.mark.parametrize(
+    "host", ["ada:geheim@tenant.example.com", "https://tenant.example.com?geheim"]
+)
+def test_what_is_no_host_name_is_not_repeated_either(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="write the host name alone") as raised:
+        TenantCredentials(host, KEY, SECRET)
+    assert "geheim" not in str(raised.value)

@@ -15,6 +15,8 @@ CONNECTION_TYPE = "profile_exchange_tenant"
 
 #: A name as DNS has them, which are not all those of a tenant.
 _REACHED = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
+#: What a user and a password, a query and a fragment begin or end with.
+_MORE = re.compile("[@?#]")
 #: Signs that no address carries as they are.
 _NO_ADDRESS = re.compile(r"""[^\x21-\x7e]|[\\"<>^`{|}]""")
 
@@ -73,7 +75,15 @@ class TenantCredentials:
 
 
 def _parts(address: str, host: str) -> SplitResult:
-    """The address of a host in parts. Raises `ConfigurationError`, which repeats nothing of it."""
+    """The address of a host in parts. Raises `ConfigurationError`, which repeats nothing of it.
+
+    What is let through may be told to people, and is: it holds a scheme, a host, a port and a path.
+    """
+    if _MORE.search(address):
+        raise ConfigurationError(
+            f"The address of {host} holds more than an address: leave out user, password, query "
+            "and fragment; key and secret have fields of their own."
+        )
     try:
         parts = urlsplit(address)
         leads_somewhere = _is_reached(parts.hostname or "") and parts.port != 0

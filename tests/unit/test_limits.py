@@ -23,6 +23,8 @@ def modifying(received: int, modified: int) -> Figures:
     [
         (USUAL, Figures(0, 0, None)),
         (USUAL, Figures(100, 5, 100)),
+        (USUAL, Figures(10, 5, None, last_complete=100)),
+        (USUAL, Figures(100, 5, None, last_complete=10)),
         (USUAL, Figures(50, 0, 100)),
         (USUAL, Figures(500, 0, 100)),
         (USUAL, modifying(100, 100)),
@@ -43,6 +45,13 @@ def test_a_run_within_its_limits_is_let_through(limits: Limits, figures: Figures
         (USUAL, Figures(0, 0, 7), ["No profile was received", "had 7", "allow_zero_received"]),
         (Limits(max_drop_share=1), Figures(0, 0, 7), ["No profile was received"]),
         (USUAL, Figures(100, 6, 100), ["6 of 100", "6.0%", "max_rejected_share", "5.0%"]),
+        (
+            USUAL,
+            Figures(10, 6, None, last_complete=100),
+            ["6 of 10", "(6.0% of the 100 that the last complete pull received)", "5.0%"],
+        ),
+        (USUAL, Figures(100, 6, None, last_complete=10), ["6 of 100", "(6.0%)", "5.0%"]),
+        (USUAL, Figures(1, 1, None, last_complete=0), ["1 of 1", "(100.0%)", "5.0%"]),
         (USUAL, Figures(49, 0, 100), ["49", "51.0% fewer", "100", "max_drop_share", "50.0%"]),
         (
             Limits(max_modified_share=0.2),

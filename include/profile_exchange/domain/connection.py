@@ -164,8 +164,9 @@ class ConfiguredExpectation:
 class Limits:
     """What stops a run at the gate. Shares are fractions between 0 and 1.
 
-    ``max_rejected_share`` and ``max_modified_share`` are of the profiles received,
-    ``max_drop_share`` of those that the last successful run received; None is no limit.
+    ``max_rejected_share`` and ``max_modified_share`` are of the profiles received, the first one
+    for a pull of changes of those that the last complete pull received, if they are more;
+    ``max_drop_share`` is of those that the last successful run received; None is no limit.
     """
 
     max_rejected_share: float = 0.05

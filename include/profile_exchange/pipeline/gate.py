@@ -57,10 +57,9 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
         if parts := parts_written(database, run):
             return Admission(received, mapped, rejected, _packages(parts))
         _check_everybody_is_accounted_for(database, run, received, sum(settled_as.values()))
-        last_received = _last_received(database, run)
         planned = _forecast(database, run, received)
         rejected = planned.counts.rejected if planned else rejected + _rejected_to_come(run)
-        figures = Figures(received, rejected, last_received, planned, run.preview)
+        figures = _figures(database, run, Admission(received, mapped, rejected, (), planned))
         stopped_by = _stopped_before(database, run) or exceeded(run.goal.limits, figures)
         if stopped_by and not run.preview:
             raise LimitExceeded(stopped_by)
@@ -127,13 +126,18 @@ def _remember(database: Database, run: Run, planned: Forecast) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the limits are compared with. ``last_received`` is None before the first success."""
+    """What the limits are compared with, of which the last run's are None before the first success.
+
+    ``last_received`` is what this run should receive about as much as. Of a pull of changes that
+    is unknown; it has ``last_complete``, which is what the last complete pull received.
+    """
 
     received: int
     rejected: int
     last_received: int | None
     forecast: Forecast | None = None
     preview: bool = False
+    last_complete: int | None = None
 
 
 def exceeded(limits: Limits, figures: Figures) -> str:
@@ -156,13 +160,17 @@ def _nothing_received(limits: Limits, figures: Figures) -> str:
 
 
 def _too_many_rejected(limits: Limits, figures: Figures) -> str:
-    share = figures.rejected / figures.received if figures.received else 0
+    # A few that changed are no measure: one bad profile among ten of them would stop all others.
+    whole = max(figures.received, figures.last_complete or 0)
+    share = figures.rejected / whole if whole else 0
     if share <= limits.max_rejected_share:
         return ""
+    more = whole > figures.received
+    of = f" of the {whole} that the last complete pull received" if more else ""
     # A preview puts nobody into quarantine.
     where = "what the preview says they are rejected for" if figures.preview else "the quarantine"
     return (
-        f"{figures.rejected} of {figures.received} profiles were rejected ({share:.1%}), more "
+        f"{figures.rejected} of {figures.received} profiles were rejected ({share:.1%}{of}), more "
         f"than max_rejected_share allows ({limits.max_rejected_share:.1%}): nothing was "
         f"written. Look at {where}, or raise the limit in import.limits."
     )
@@ -209,10 +217,21 @@ def _mapped(database: Database, run: Run) -> int:
     return int(database.execute(query).scalar_one())
 
 
-def _last_received(database: Database, run: Run) -> int | None:
+def _figures(database: Database, run: Run, found: Admission) -> Figures:
+    last = _last_complete(database, run)
+    only_changes = run.plan.pull.changed_since is not None
+    return Figures(
+        found.received,
+        found.rejected,
+        None if only_changes else last,
+        found.forecast,
+        run.preview,
+        last if only_changes else None,
+    )
+
+
+def _last_complete(database: Database, run: Run) -> int | None:
     """What the last complete pull received; how many profiles changed tells nothing."""
-    if run.plan.pull.changed_since:
-        return None
     past = tables.run
     query = (
         select(past.c.received)

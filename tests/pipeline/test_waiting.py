@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from profile_exchange.domain.errors import LimitExceeded
+from profile_exchange.domain.moments import milliseconds_of
 from profile_exchange.pipeline.waiting import MAX_SPANS, spans
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import (
@@ -38,12 +39,19 @@ def test_spans_cover_every_moment_and_are_few(moments: list[int], at_most: int) 
     ends = [(milliseconds(s.earliest), milliseconds(s.latest or s.earliest)) for s in found]
     assert len(found) == min(len(moments), at_most)
     assert all(any(first <= moment <= last for first, last in ends) for moment in moments)
-    assert all(first in moments and last in moments for first, last in ends)
+    assert all(first + 1 in moments and last - 1 in moments for first, last in ends)
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_a_moment_that_is_finer_than_a_millisecond_is_in_its_span(microseconds: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    [span] = spans([milliseconds_of(moment.isoformat()) or 0])
+    assert span.earliest <= moment <= (span.latest or span.earliest)
 
 
 def test_spans_are_parted_at_the_widest_gaps() -> None:
     found = spans([1, 2, 50, 51, 1000], at_most=3)
-    assert [milliseconds(span.earliest) for span in found] == [1, 50, 1000]
+    assert [milliseconds(span.earliest) for span in found] == [0, 49, 999]
 
 
 def remembered(store_url: str) -> list[str]:
@@ -99,7 +107,13 @@ def test_a_complete_pull_forgets_what_is_gone_over_there(store_url: str) -> None
         assert len(database.execute(select(waiting_identifier)).all()) == 1
 
 
-@pytest.mark.parametrize("odd", ["999999999999999", "-999999999999999", "253402300800000"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("999999999999999", "-999999999999999"),
+        *("253402300800000", "253402300799999", "-62135596800000"),
+    ],
+)
 def test_a_profile_modified_at_no_time_there_is_stops_no_later_run(
     store_url: str, odd: str
 ) -> None:

@@ -104,20 +104,28 @@ def let_in(database: Database, run: Run) -> LetIn:
 def spans(moments: Sequence[int], at_most: int = MAX_SPANS) -> tuple[Span, ...]:
     """Few spans of time that cover all moments (milliseconds since 1970, in order), and least else.
 
-    They are parted where the moments are furthest apart.
+    They are parted where the moments are furthest apart, and are a millisecond longer on both
+    sides: the moments are rounded, and what the other tenant compares may be finer.
     """
     gaps = sorted(range(1, len(moments)), key=lambda place: moments[place] - moments[place - 1])
     starts = sorted([0, *gaps[::-1][: at_most - 1]]) if moments else []
     ends = [*starts[1:], len(moments)]
     return tuple(
-        Span(_time(moments[start]), _time(moments[end - 1]))
+        Span(_time(moments[start] - 1), _time(moments[end - 1] + 1))
         for start, end in zip(starts, ends, strict=False)
     )
 
 
 def _is_time(milliseconds: int | None) -> bool:
-    """Whether a moment is known, and one that can be asked about; theirs may be any number."""
-    return milliseconds is not None and FIRST_MOMENT <= milliseconds * 1000 < END_OF_MOMENTS
+    """Whether a moment is known, and one that can be asked about; theirs may be any number.
+
+    A millisecond before and after it there has to be time, too.
+    """
+    return (
+        milliseconds is not None
+        and (milliseconds - 1) * 1000 >= FIRST_MOMENT
+        and (milliseconds + 1) * 1000 < END_OF_MOMENTS
+    )
 
 
 def _time(milliseconds: int) -> datetime:

@@ -91,11 +91,25 @@ def test_no_value_is_called_wrong_that_great_expectations_takes(
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"\y\d+\M", "***=([", "[[:alpha:]_]", "a*+", r"[(\]]", r"\(", "(?x)a # (", "a{9999999999999}"],
+    [r"\y\d+\M", "***=([", "[[:alpha:]_]", "***=a*+", r"[(\]]", r"\(", "(?x)a # (", "a{,9999}"],
 )
 def test_no_regex_is_called_wrong_that_is_only_none_of_pythons(pattern: str) -> None:
     for kwargs in ({"regex": pattern}, {"regex_list": [pattern]}):
         assert list(value_findings("expect_column_values_to_match_regex", kwargs)) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("^.{1,300}$", "it repeats at most 255 times, and {1,300} is more"),
+        (r"(?P<year>\d+)", "(?P< begins none of its groups"),
+        ("a++b", "+ follows nothing that can be repeated, and none is possessive"),
+    ],
+)
+def test_a_regex_that_postgresql_never_takes_is_told(pattern: str, told: str) -> None:
+    [(_, sentence)] = value_findings("expect_column_values_to_match_regex", {"regex": pattern})
+    assert sentence.startswith(f"{pattern!r} is no regular expression of PostgreSQL's: ")
+    assert told in sentence
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from profile_exchange.config.regexes import never_taken
 from profile_exchange.config.yaml_source import Finding, shortened
 
 _NUMBERS = frozenset(
@@ -90,13 +91,14 @@ def _is_bound(kind: str, value: object) -> bool:
 
 def _regex_findings(patterns: list[object]) -> Iterator[str]:
     for pattern in map(str, patterns):
-        wrong = _unbalanced(pattern)
-        if wrong:
+        if wrong := _unbalanced(pattern):
             yield f"{shortened(pattern)} is no regular expression: {wrong}."
+        elif wrong := never_taken(pattern):
+            yield f"{shortened(pattern)} is no regular expression of PostgreSQL's: {wrong}."
 
 
 def _unbalanced(pattern: str) -> str:
-    """What is not balanced in a regular expression; other mistakes the database may not mind."""
+    """What is not balanced in a regular expression; of others `never_taken` knows more."""
     try:
         with warnings.catch_warnings(action="ignore"):
             re.compile(pattern)

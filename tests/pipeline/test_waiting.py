@@ -138,3 +138,14 @@ def test_everything_is_pulled_when_an_objective_comes_to_need_no_consent(store_u
     with engine_for(store_url).begin() as database:
         database.execute(update(objective).values(needs_consent=False))
     assert exchange.counts().created == 1
+
+
+def test_a_date_far_ahead_of_our_clock_costs_no_change_that_comes_after_it(store_url: str) -> None:
+    furnish(store_url, {"email": "EMAIL!"}, [{"id": "a", "email": "ann@example.com"}])
+    theirs = {"id": 1, "email": "ann@example.com", "sports": "Rowing"}
+    exchange = Exchange(store_url, GOAL, [theirs], THEIRS, ahead=timedelta(hours=3))
+    assert exchange.counts().modified == 1
+    later = exchange.today + timedelta(hours=1)
+    exchange.ahead = timedelta()
+    exchange.theirs = [{**theirs, "sports": "Chess", "modified": later}]
+    assert exchange.counts().modified == 1

@@ -2,8 +2,8 @@
 
 A connection whose pull is ``changed`` asks only for profiles that changed since the start of its
 last successful run. That start is a moment of the other tenant's clock, because its own clock
-says when a profile changed. It is remembered with the report of the run that used it, so a run
-that fails, or writes nothing, moves nothing.
+says when a profile changed, or of ours where that is earlier. It is remembered with the report of
+the run that used it, so a run that fails, or writes nothing, moves nothing.
 """
 
 from __future__ import annotations

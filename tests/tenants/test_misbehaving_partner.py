@@ -6,10 +6,13 @@ page is asked for again, or the profile is quarantined and the others are not.
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import json
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from profile_exchange.domain.errors import (
@@ -22,10 +25,12 @@ from profile_exchange.domain.errors import (
     WrongHost,
 )
 from profile_exchange.pipeline.pull import pull, requests_for
+from profile_exchange.tenants.rest.client import RestClient
+from profile_exchange.tenants.rest.credentials import TenantCredentials
 from tests.pipeline.exchange import furnish, profile_id
 from tests.tenants import faults
-from tests.tenants.over_http import GOAL, PATIENCE, Fault, OverHttp, Tenant, rejected, staged
-from tests.tenants.scripted_partner import Answer, Request
+from tests.tenants.over_http import GOAL, HOST, PATIENCE, Fault, OverHttp, Tenant, rejected, staged
+from tests.tenants.scripted_partner import KEY, SECRET, Answer, Request
 
 
 def test_every_cursor_is_followed_to_the_end(exchange: OverHttp, tenant: Tenant) -> None:
@@ -237,12 +242,39 @@ def test_a_token_that_expires_in_the_middle_is_renewed_once_and_the_same_page_as
     ]
 
 
-@pytest.mark.parametrize("expires_in", [0, -1, None, 10**12])
+@pytest.mark.parametrize(
+    "expires_in", [0, -1, None, 10**12, 3600.0, "3600", "3600.0", "soon", "", "nan", "inf"]
+)
 def test_any_lifetime_of_a_token_is_lived_with(
-    exchange: OverHttp, tenant: Tenant, expires_in: int | None
+    exchange: OverHttp, tenant: Tenant, expires_in: float | str | None
 ) -> None:
     tenant.expires_in = expires_in
     assert staged(exchange.pulled()) == 5
+
+
+@pytest.mark.parametrize("expires_in", [120, 120.0, "120", "120.0"])
+def test_a_token_lives_as_long_as_it_is_told_to_however_that_is_written(
+    tenant: Tenant, expires_in: float | str
+) -> None:
+    clock = [0.0]
+    tenant.expires_in = expires_in
+    credentials = TenantCredentials(HOST, KEY, SECRET, tenant.base_url)
+    with RestClient(credentials, PATIENCE, lambda: clock[0]) as client:
+        for clock[0] in (0.0, 80.0, 100.0):
+            client.get("/segments", [], bytes)
+    assert tenant.tokens == 2
+
+
+def test_a_body_may_be_packed_by_the_old_name_and_begin_with_a_mark(
+    exchange: OverHttp, tenant: Tenant
+) -> None:
+    marked = codecs.BOM_UTF8 + msgspec.json.encode({"profiles": [{"id": str(profile_id(1))}]})
+    packed = {"Content-Encoding": "x-gzip"}
+    tenant.faults = [lambda _: Answer(gzip.compress(marked), headers=packed)]
+    assert len(exchange.rest.page("all", None, []).profiles) == 1
+    well = tenant.respond
+    tenant.respond = lambda request: Answer(codecs.BOM_UTF8 + well(request).encoded())
+    assert [segment.id for segment in exchange.rest.segments()] == ["all"]
 
 
 @pytest.mark.parametrize("token", ["", "with blank", "line\nend", "é"])

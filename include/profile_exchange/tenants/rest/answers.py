@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,19 +56,21 @@ class Answer:
 def unpacked(host: str, chunks: Iterable[bytes], encoding: str, limit: int) -> bytes:
     """A whole body of at most ``limit`` bytes, which is unpacked no further than that.
 
+    A mark of the byte order in front, which JSON has no use for, is left out.
+
     Raises `SourceUnavailable` when it breaks off, `ProtocolViolation` when it is too large or
     packed in a way that was not asked for.
     """
     packing = encoding.strip().lower()
     pieces = _bounded(host, chunks, limit)
-    if packing == "gzip":
+    if packing in {"gzip", "x-gzip"}:
         pieces = _bounded(host, _gunzipped(host, pieces), limit)
     elif packing not in {"", "identity"}:
         raise ProtocolViolation(
             f"{host} packs its answers in a way that it was not asked for: this side takes gzip, "
             "or none. Report this to that tenant."
         )
-    return b"".join(pieces)
+    return b"".join(pieces).removeprefix(codecs.BOM_UTF8)
 
 
 def _bounded(host: str, pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:

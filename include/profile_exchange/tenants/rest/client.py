@@ -201,7 +201,7 @@ class RestClient:
                 f"{self.host} issued a token that no header can carry: ask that tenant."
             )
         self._token = token.access_token
-        lifetime = LIFETIME if token.expires_in is None else token.expires_in
+        lifetime = LIFETIME if token.lifetime is None else token.lifetime
         self._token_until = self._clock() + max(lifetime - TOKEN_MARGIN, 1)
 
     def _send(

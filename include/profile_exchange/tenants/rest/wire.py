@@ -5,6 +5,7 @@ Fields that are not named here are ignored, lists may be missing or null.
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import msgspec
@@ -21,7 +22,16 @@ class Token(msgspec.Struct):
     """The answer to a token request (RFC 6749, 5.1)."""
 
     access_token: str
-    expires_in: int | None = None
+    expires_in: float | str | None = None
+
+    @property
+    def lifetime(self) -> float | None:
+        """In how many seconds it expires, however that is written; None if it does not say."""
+        try:
+            told = float("nan" if self.expires_in is None else self.expires_in)
+        except ValueError:
+            return None
+        return told if math.isfinite(told) else None
 
     def __repr__(self) -> str:
         return "<Token>"

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from profile_exchange.domain.errors import (
     CredentialsRefused,
@@ -185,6 +186,26 @@ def test_an_oddity_costs_nothing(exchange: OverHttp, tenant: Tenant, oddity: str
     tenant.profiles["all"][2] = tenant.profile(2, faults.ODDITIES[oddity])
     run = exchange.pulled()
     assert (staged(run), rejected(run)) == (5, [])
+
+
+@pytest.mark.parametrize(
+    "value", [b"[42]", b'["a", null]', b'"bare"', b"{}", b"[NaN]", b'["\\ud800"]']
+)
+def test_what_was_not_asked_for_spoils_no_profile(
+    exchange: OverHttp, tenant: Tenant, value: bytes
+) -> None:
+    odd = b'{"id": "%s", "values": ' + value + b"}"
+    kept = b'{"id": "email", "values": ["ann@example.com"]}'
+    profile = b'{"id": "%s", "properties": [%s, %s]}' % (str(profile_id(9)).encode(), odd, kept)
+    tenant.profiles["all"].append(profile % b"shoe")
+    run = exchange.pulled()
+    assert (staged(run), rejected(run)) == (6, [])
+    with run.engine.connect() as database:
+        rows = run.staging.staged
+        found = select(rows.c.properties).where(rows.c.profile_id == profile_id(9))
+        assert database.execute(found).scalar_one() == {"email": ["ann@example.com"]}
+    tenant.profiles["all"][-1] = profile % b"sports"
+    assert rejected(exchange.pulled()) == [profile_id(9)]
 
 
 def test_profiles_without_an_id_are_counted_each_and_the_same_when_asked_again(

@@ -87,7 +87,11 @@ class RestSource:
         query += [("profileProperty", name) for name in properties]
         query += _refinement(modified)
         path = _profiles_path(segment)
-        page: Page = self._client.get(path, query, lambda body: read_profiles(body, path, cursor))
+
+        def read_page(body: bytes) -> Page:
+            return read_profiles(body, path, cursor, properties)
+
+        page: Page = self._client.get(path, query, read_page)
         return page
 
     def _listed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from threading import BoundedSemaphore
 from typing import Annotated
 from uuid import UUID
@@ -15,6 +16,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.quarantine import REASONS
 from profile_exchange.orchestration.import_dag import PREVIEW
@@ -27,7 +29,7 @@ from profile_exchange.orchestration.pages.access import (
     Caller,
 )
 from profile_exchange.orchestration.pages.acting import AsCaller
-from profile_exchange.orchestration.pages.answering import note_answer
+from profile_exchange.orchestration.pages.answering import CONFLICT, check_asked, note_answer
 from profile_exchange.orchestration.pages.checks_now import check_both_sides
 from profile_exchange.orchestration.pages.configured import configuration, store_url
 from profile_exchange.orchestration.pages.remains import Asked
@@ -90,13 +92,17 @@ async def answer(
     run_id: Annotated[str, Form()],
     *,
     approve: Annotated[bool, Form()],
+    figures: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    """Let a run that waits at the gate write, or not."""
+    """Let a run that waits at the gate write, or not; ``figures`` are those that were shown."""
+    await run_in_threadpool(check_asked, dag_id, run_id, figures)
     option = ApprovalOperator.APPROVE if approve else ApprovalOperator.REJECT
     await airflow.answer(dag_id, run_id, option)
-    await run_in_threadpool(
-        note_answer, dag_id, run_id, user.get_name(), datetime.now(UTC), approve=approve
-    )
+    note = partial(note_answer, dag_id, run_id, user.get_name(), datetime.now(UTC))
+    try:
+        await run_in_threadpool(note, approve=approve)
+    except FatalError as error:
+        raise HTTPException(CONFLICT, str(error)) from None
     return back(request, dag_id, "approve" if approve else "refuse")
 
 

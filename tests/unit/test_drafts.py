@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -106,3 +108,40 @@ def test_a_folder_that_cannot_be_written_is_told(folders: Folders, tmp_path: Pat
 def test_an_id_comes_from_the_title() -> None:
     assert suggested_id("Taylor Times & Co", {"taylor-times-co"}) == "taylor-times-co-2"
     assert suggested_id("Журнал", ()) == "connection"
+
+
+def test_of_many_who_save_at_the_same_moment_one_does(folders: Folders) -> None:
+    folders.connection(EXPOSING)
+    stored = load("taylor-times", folders.connections)
+    assert stored is not None
+    texts = [f"# {number}\n{EXPOSING}" for number in range(12)]
+    together = Barrier(len(texts))
+
+    def saved(text: str) -> str:
+        together.wait()
+        try:
+            save("taylor-times", text, folders.connections, stored.digest)
+        except ConfigurationError as error:
+            return str(error)
+        return text
+
+    with ThreadPoolExecutor(len(texts)) as people:
+        told = list(people.map(saved, texts))
+    (done,) = set(told) & set(texts)
+    assert sum("by somebody else meanwhile" in each for each in told) == len(texts) - 1
+    assert stored.path.read_text() == done
+    assert [each.name for each in folders.connections.iterdir()] == [stored.path.name]
+
+
+def test_a_file_that_is_a_link_stays_one(folders: Folders, tmp_path: Path) -> None:
+    folders.connection(EXPOSING)
+    link = folders.connections / "taylor-times.yaml"
+    target = tmp_path / "elsewhere" / "any.yaml"
+    target.parent.mkdir()
+    link.rename(target)
+    link.symlink_to(target)
+    stored = load("taylor-times", folders.connections)
+    assert stored is not None
+    save("taylor-times", f"# mine\n{EXPOSING}", folders.connections, stored.digest)
+    assert link.is_symlink()
+    assert target.read_text() == f"# mine\n{EXPOSING}"

@@ -177,6 +177,56 @@ def test_an_edit_keeps_comments_and_shows_what_changes(server: Serving, writing:
     assert path.read_text() == before.replace("title: Harbor Goods", "title: Harbor & Goods")
 
 
+LINES = """\
+description: |
+  As agreed in spring:
+    every segment,
+  and renewed
+
+  in autumn.
+"""
+
+
+def shown_in(page: str, name: str) -> str:
+    """What a field shows, as a browser sends it back."""
+    area = re.search(rf'<textarea [^>]*name="{name}"[^>]*>\n?([^<]*)</textarea>', page)
+    field = area or re.search(rf'<input [^>]*name="{re.escape(name)}" value="([^"]*)"', page)
+    assert field
+    told = unescape(field[1])
+    return told.replace("\n", "\r\n") if area else told.replace("\n", "")
+
+
+def kept(walk: Walk, **changed: str) -> dict[str, object]:
+    """The fields of the first step as they are shown, but for some."""
+    names = ("title", "description", "labels", "partner.name", "partner.host")
+    fields = {name: shown_in(walk.answer.text, name) for name in names}
+    return {**fields, "tenant": "taylor-times", "goals": "expose", **changed}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_description_keeps_its_lines(server: Serving, writing: Path, end: str) -> None:
+    path = writing / "harbor-goods.yaml"
+    before = re.sub("description: .*\n", LINES, path.read_text()).replace("\n", end)
+    path.write_bytes(before.encode())
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    assert ">Nothing.<" in walk.send("tenants", "step:review", **kept(walk))
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    told = shown_in(walk.answer.text, "description").replace("spring:", "spring, by mail:")
+    walk.send("tenants", "step:review", **kept(walk, description=told))
+    walk.send("review", "save")
+    assert walk.answer.status_code == 303, walk.answer.text
+    assert path.read_bytes().decode() == before.replace("spring:", "spring, by mail:")
+
+
+@pytest.mark.usefixtures("folder")
+def test_lines_in_a_field_of_one_line_are_told_apart(server: Serving, writing: Path) -> None:
+    path = writing / "harbor-goods.yaml"
+    path.write_text(path.read_text().replace("title: Harbor Goods", 'title: "Harbor\\nGoods"'))
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    assert shown_in(walk.answer.text, "title") == "Harbor Goods"
+    assert ">Nothing.<" in walk.send("tenants", "step:review", **kept(walk))
+
+
 def test_an_edit_of_a_file_that_changed_meanwhile_is_refused(
     server: Serving, writing: Path
 ) -> None:

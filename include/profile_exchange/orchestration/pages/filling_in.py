@@ -16,6 +16,7 @@ from fastapi import HTTPException
 from starlette.datastructures import FormData
 
 from profile_exchange.config.drafts import Data, put, put_unless, take_item, value_at, words
+from profile_exchange.config.field_texts import put_lines
 from profile_exchange.domain.connection import ConsentRule, Restriction, Strategy, Unmatched
 from profile_exchange.orchestration.pages.filling_in_checks import fill_in_checks, new_expectation
 from profile_exchange.orchestration.pages.filling_in_schedule import fill_in_schedule, left_over
@@ -115,8 +116,10 @@ def _tenants(draft: Draft, form: FormData) -> None:
     data = draft.data
     if draft.digest is None:
         draft.id = one(form, "id").strip()
-    for name in ("title", "description", "tenant", "partner.name", "partner.host"):
+    for name in ("title", "tenant", "partner.name", "partner.host"):
         put_text(data, form, name, str)
+    if "description" in form:
+        put_lines(data, "description", one(form, "description"))
     put_list(data, "labels", words(one(form, "labels")))
     put_tick(data, form, "favorite")
     if (told := one(form, "enabled")) in SWITCH:

@@ -11,6 +11,7 @@ import pytest
 
 from profile_exchange.config.connection_files import load, save
 from profile_exchange.config.drafts import (
+    in_words,
     path_of,
     put,
     put_unless,
@@ -51,6 +52,27 @@ def test_a_draft_is_filled_key_by_key() -> None:
     take_item(data, "import.mappings[0]")
     assert value_at(data, "import.mappings") == []
     assert words(" a, b\n a ,,") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ('"a, b", c', ["a, b", "c"]),
+        ('a "b, c" d', ['a "b', 'c" d']),
+        ('"a, b', ['"a', "b"]),
+        ('"a" b, c', ['"a" b', "c"]),
+        ('"say ""a, b""" ,c', ['say "a, b"', "c"]),
+        ('"", c', ["c"]),
+    ],
+)
+def test_quotes_keep_together_what_has_a_comma(told: str, meant: list[str]) -> None:
+    assert words(told) == meant
+    assert words(in_words(meant)) == meant
+
+
+@pytest.mark.parametrize("word", ["a, b", '"', '""', 'a "b"', '"a"', ",", '"a",', "'", "a\\"])
+def test_words_come_back_as_they_were_shown(word: str) -> None:
+    assert words(in_words([word, "c", f"{word}!"])) == [word, "c", f"{word}!"]
 
 
 @pytest.mark.parametrize("text", [IMPORTING, EXPOSING])

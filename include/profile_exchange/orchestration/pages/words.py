@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from profile_exchange.config.drafts import in_words
 from profile_exchange.config.field_texts import as_field, as_lines
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.plurals import plural
@@ -79,4 +80,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "goals": goals,
     "as_field": as_field,
     "as_lines": as_lines,
+    "in_words": in_words,
 }

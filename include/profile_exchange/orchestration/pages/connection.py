@@ -117,7 +117,7 @@ def shown(
             found, remains.check.found if remains.check else None, remains.targets
         ),
         exposing=goals.shown_exposure(found, read, remains.exposed),
-        runs=runs[:RUNS],
+        runs=_in_view(runs),
         more_runs=len(runs) > RUNS,
         going=any(run.going for run in runs),
         state=_fingerprint(runs),
@@ -139,6 +139,12 @@ def consent(request: Request, dag_id: str) -> HTMLResponse:
     now = datetime.now(UTC)
     counts = count_consents(url, found.objectives, now)
     return page(request, "consent.html", connection=found, counts=counts, now=now)
+
+
+def _in_view(runs: Sequence[past_runs.ShownRun]) -> list[past_runs.ShownRun]:
+    """The runs that are shown: the newest, after one at work behind which so many others wait."""
+    ahead = [run for run in runs[RUNS:] if run.airflow and run.airflow.state == "running"]
+    return [*ahead, *runs[:RUNS]]
 
 
 def _fingerprint(runs: Sequence[past_runs.ShownRun]) -> str:

@@ -87,3 +87,47 @@ def test_of_runs_that_are_going_the_list_tells_of_the_one_at_work(
     page = knowing.browser("viewer").get("/").text
     assert '<span class="state running">' in page
     assert '<span class="state queued">' not in page
+
+
+@pytest.fixture
+def stale(knowing: Serving, stores: dict[str, str]) -> Iterator[Serving]:
+    """The same server, when Airflow holds the DAG as one that its file does not make any more."""
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    def hold(*, stale: bool, paused: bool) -> None:
+        with create_session() as session:
+            known = session.get_one(DagModel, NAME)
+            known.is_stale, known.is_paused = stale, paused
+
+    hold(stale=True, paused=False)
+    yield knowing
+    hold(stale=False, paused=True)
+
+
+def test_nothing_is_offered_that_needs_a_dag_which_airflow_does_not_have(stale: Serving) -> None:
+    page = shown(stale, role="op")
+    assert "Airflow has not read its file yet" in page
+    assert "as those of every new connection are" not in page
+    for offered in (">Run now<", ">Preview<", ">Switch runs"):
+        assert offered not in page
+    assert ">Check now<" in page
+    assert " data-live=" in page
+
+
+def test_the_list_tells_of_a_dag_that_airflow_does_not_have(stale: Serving) -> None:
+    page = stale.browser("viewer").get("/").text
+    row = page.split(f'/connections/{NAME}"', 1)[1].split("</tr>", 1)[0]
+    assert "Airflow has not read it yet" in row
+    assert "when asked to" not in row
+
+
+@pytest.mark.parametrize("action", ["run", "preview"])
+def test_what_is_asked_of_it_all_the_same_is_told_apart_from_a_page(
+    stale: Serving, action: str
+) -> None:
+    answer = stale.browser("op").post(f"/connections/{NAME}/{action}")
+    assert answer.status_code == 409
+    assert "Airflow has no DAG of it now" in answer.text
+    assert "There is no such page" not in answer.text
+    assert stale.browser("op").post(f"/connections/nobody/{action}").status_code == 404

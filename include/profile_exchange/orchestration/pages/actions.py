@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -28,7 +29,7 @@ from profile_exchange.orchestration.pages.access import (
     VIEWING,
     Caller,
 )
-from profile_exchange.orchestration.pages.acting import AsCaller
+from profile_exchange.orchestration.pages.acting import Airflow, AsCaller
 from profile_exchange.orchestration.pages.answering import CONFLICT, check_asked, note_answer
 from profile_exchange.orchestration.pages.checks_now import check_both_sides
 from profile_exchange.orchestration.pages.configured import configuration, store_url
@@ -37,6 +38,10 @@ from profile_exchange.orchestration.pages.rendering import addresses
 from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay
 
 SEE_OTHER, BAD_REQUEST, NOT_FOUND, TOO_MANY = 303, 400, 404, 429
+NO_DAG = (
+    "Airflow has no DAG of it now: it has not read the connection's file yet, as it will by "
+    "itself, or the connection is off in that file."
+)
 #: Checks that may be under way: each keeps a thread of the API server while a partner answers.
 _asking = BoundedSemaphore(4)
 
@@ -63,15 +68,25 @@ router = APIRouter(prefix="/connections/{dag_id}")
 @router.post("/run", dependencies=[RUNNING])
 async def run(request: Request, dag_id: str, airflow: AsCaller) -> RedirectResponse:
     """Run the connection now."""
-    await airflow.run(dag_id, {})
+    await _triggered(airflow, dag_id, {})
     return back(request, dag_id, "run")
 
 
 @router.post("/preview", dependencies=[RUNNING])
 async def preview(request: Request, dag_id: str, airflow: AsCaller) -> RedirectResponse:
     """Say what a run would do, and write nothing."""
-    await airflow.run(dag_id, {PREVIEW: True})
+    await _triggered(airflow, dag_id, {PREVIEW: True})
     return back(request, dag_id, "preview")
+
+
+async def _triggered(airflow: Airflow, connection_id: str, conf: Mapping[str, Any]) -> None:
+    """Have Airflow run a connection; a page may offer what its file does not make any more."""
+    try:
+        await airflow.run(connection_id, conf)
+    except HTTPException as error:
+        if error.status_code == NOT_FOUND and connection_id in configuration().connections:
+            raise HTTPException(CONFLICT, NO_DAG) from None
+        raise
 
 
 @router.post("/switch", dependencies=[SWITCHING])

@@ -45,7 +45,11 @@ class AirflowRun:
 
 @dataclass(frozen=True, slots=True)
 class AirflowDag:
-    """What Airflow knows of a connection; ``next_at`` is when it runs by itself."""
+    """What Airflow knows of a connection; ``next_at`` is when it runs by itself.
+
+    A ``stale`` one is none that could run: the file did not make it when Airflow read that last,
+    as while the connection was off in it.
+    """
 
     on: bool
     stale: bool
@@ -101,7 +105,7 @@ def _columns() -> tuple[Any, ...]:
 
 
 def _dag(row: Row[Any]) -> AirflowDag:
-    on = not row.is_paused
+    on = not (row.is_paused or row.is_stale)
     return AirflowDag(
         on=on,
         stale=row.is_stale,

@@ -90,7 +90,8 @@ def shown(
 ) -> HTMLResponse:
     """The page of a connection; ``said`` is what came of a check just now."""
     read, now = configuration(), datetime.now(UTC)
-    dag = airflow_runs.known_dags(session, [found.id]).get(found.id)
+    known = airflow_runs.known_dags(session, [found.id]).get(found.id)
+    dag = known if known and not known.stale else None
     remains = remains_of(found, asked, now)
     runs = past_runs.newest(session, found.id, remains, asked.before, RUNS + 1)
     tenant, glance = read.tenants.get(found.tenant), remains.glance
@@ -122,6 +123,7 @@ def shown(
         going=any(run.going for run in runs),
         state=_fingerprint(runs),
         unread=dag is None and found.enabled,
+        unknown=known is None,
         looks_every=conf.getint("dag_processor", "min_file_process_interval"),
         slots=next_slots(found.schedule, now, SLOTS) if found.schedule and found.enabled else [],
         zone=found.schedule.timezone if found.schedule else "",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from uuid import UUID
 
-from sqlalchemy import insert
+import pytest
+from sqlalchemy import insert, text
 
+from profile_exchange.orchestration.pages import configured
 from profile_exchange.orchestration.pages.data_exchange import exchanged
 from profile_exchange.store.database import engine_for
-from profile_exchange.store.tables import exposure_check
+from profile_exchange.store.tables import exchanged_profile, exposure_check
 from profile_exchange.tenants.postgres.run_history import received_by_day, sent_by_day
-from tests.pages.past import NOON, past_run, pending, remember
+from tests.pages.past import NOON, checked, past_run, pending, remember
+from tests.pages.serving import Serving, shown
 
 FIRST = date(2026, 5, 1)
 
@@ -71,3 +75,46 @@ def test_a_year_is_a_line_with_one_dot_and_its_last_days() -> None:
 
 def test_before_the_first_run_there_is_no_chart() -> None:
     assert exchanged({}, {}) is None
+
+
+def left(url: str, number: int, direction: str = "sent", connection: str = "harbor-goods") -> None:
+    """Enter profiles into the ledger of what was exchanged."""
+    common = {"connection": connection, "direction": direction, "first_at": NOON}
+    rows = [{**common, "profile_id": UUID(int=each)} for each in range(number)]
+    with engine_for(url).begin() as database:
+        database.execute(insert(exchanged_profile), rows)
+
+
+def test_what_was_sent_is_told_before_the_first_check(
+    knowing: Serving, stores: dict[str, str]
+) -> None:
+    assert "Data exchange" not in shown(knowing, "harbor-goods")
+    left(stores["taylor-times"], 647)
+    page = shown(knowing, "harbor-goods")
+    assert "<strong>647</strong> sent" in page
+    assert "unique profiles sent by" not in page
+    assert "the first run" in page.split("Data exchange", 1)[1]
+
+
+def test_the_figures_are_the_ledgers_and_the_curve_is_of_the_checks(
+    knowing: Serving, stores: dict[str, str]
+) -> None:
+    checked(stores["taylor-times"])
+    left(stores["taylor-times"], 4321)
+    left(stores["taylor-times"], 12, "received")
+    page = shown(knowing, "harbor-goods")
+    assert "<strong>12</strong> received" in page
+    assert "<strong>4,321</strong> sent" in page
+    assert "4,000 unique profiles sent by" in page
+
+
+def test_where_the_ledger_is_slow_the_curve_says_what_it_was(
+    knowing: Serving, stores: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked(stores["taylor-times"])
+    monkeypatch.setattr(configured, "STATEMENT_SECONDS", 0.3)
+    with engine_for(stores["taylor-times"]).begin() as database:
+        database.execute(text("lock table exchange.exchanged_profile in access exclusive mode"))
+        page = shown(knowing, "harbor-goods")
+    assert "The unique profiles: The profile store at 127.0.0.1" in page
+    assert "<strong>4,000</strong> sent" in page

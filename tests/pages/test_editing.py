@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,114 @@ def test_an_edit_keeps_comments_and_shows_what_changes(server: Serving, writing:
     walk.send("review", "save")
     assert walk.answer.status_code == 303
     assert path.read_text() == before.replace("title: Harbor Goods", "title: Harbor & Goods")
+
+
+LINES = """\
+description: |
+  As agreed in spring:
+    every segment,
+  and renewed
+
+  in autumn.
+"""
+
+
+class Fields(HTMLParser):
+    """The fields of a page's form, as a browser sends them back."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sent: dict[str, list[str]] = {}
+        self._within, self._text = "", ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        name, kind = said.get("name") or "", said.get("type") or ""
+        self._within, self._text = (name if tag == "textarea" else ""), ""
+        chosen = "checked" in said if kind in ("checkbox", "radio") else kind != "hidden"
+        if tag == "input" and chosen:
+            self._send(name, (said.get("value") or "").replace("\n", ""))
+        if tag == "select":
+            self._select = name
+        if tag == "option" and "selected" in said:
+            self._send(self._select, said.get("value") or "")
+
+    def handle_data(self, data: str) -> None:
+        self._text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._send(self._within, self._text.removeprefix("\n").replace("\n", "\r\n"))
+
+    def _send(self, name: str, value: str) -> None:
+        self.sent.setdefault(name, []).append(value)
+
+
+def kept(walk: Walk, **changed: str) -> dict[str, object]:
+    """The fields of a step as they are shown, but for some."""
+    return {**Fields(walk.answer.text).sent, **changed}
+
+
+def shown_in(walk: Walk, name: str) -> str:
+    (told,) = Fields(walk.answer.text).sent[name]
+    return told
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_description_keeps_its_lines(server: Serving, writing: Path, end: str) -> None:
+    path = writing / "harbor-goods.yaml"
+    before = re.sub("description: .*\n", LINES, path.read_text()).replace("\n", end)
+    path.write_bytes(before.encode())
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    assert ">Nothing.<" in walk.send("tenants", "step:review", **kept(walk))
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    told = shown_in(walk, "description").replace("spring:", "spring, by mail:")
+    walk.send("tenants", "step:review", **kept(walk, description=told))
+    walk.send("review", "save")
+    assert walk.answer.status_code == 303, walk.answer.text
+    assert path.read_bytes().decode() == before.replace("spring:", "spring, by mail:")
+
+
+LABELS = """labels: ["Q1, Q2", 'the "big" one', '"so-called"', retail, 2024, retail]\n"""
+
+
+def test_what_has_a_comma_is_one_label(server: Serving, writing: Path) -> None:
+    path = writing / "harbor-goods.yaml"
+    before = path.read_text().replace("labels: [retail, sample]\n", LABELS)
+    path.write_text(before)
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    assert ">Nothing.<" in walk.send("tenants", "step:review", **kept(walk))
+    path.write_text(before.replace(", 2024, retail", ""))
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    told = shown_in(walk, "labels")
+    more = kept(walk, labels=f'{told}, more, "Q3, Q4"')
+    walk.send("tenants", "step:review", **more)
+    walk.send("review", "save")
+    assert walk.answer.status_code == 303, walk.answer.text
+    labels = ("Q1, Q2", 'the "big" one', '"so-called"', "retail", "more", "Q3, Q4")
+    assert read_connection(path).labels == labels
+
+
+def test_what_has_a_comma_is_one_address_and_one_segment(server: Serving, writing: Path) -> None:
+    path = writing / "harbor-goods.yaml"
+    strange = "notifications: {emails: ['a, b']}\nexpose:\n  networks: ['10.0.0.1, 10.0.0.2']\n"
+    before = path.read_text().replace("expose:\n", strange)
+    path.write_text(before.replace("  segments: [", "  segments: ['x, y', "))
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    for step in ("credentials", "segments", "schedule"):
+        walk.send("review", f"step:{step}")
+        page = walk.send(step, "step:review", **kept(walk))
+        assert ">Nothing.<" in page, step
+
+
+@pytest.mark.usefixtures("folder")
+def test_lines_in_a_field_of_one_line_are_told_apart(server: Serving, writing: Path) -> None:
+    path = writing / "harbor-goods.yaml"
+    path.write_text(path.read_text().replace("title: Harbor Goods", 'title: "Harbor\\nGoods"'))
+    walk = Walk(server.browser("op"), "/connections/harbor-goods/edit")
+    assert shown_in(walk, "title") == "Harbor Goods"
+    assert ">Nothing.<" in walk.send("tenants", "step:review", **kept(walk))
 
 
 def test_an_edit_of_a_file_that_changed_meanwhile_is_refused(

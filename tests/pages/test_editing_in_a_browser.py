@@ -190,6 +190,7 @@ partner: {name: The Journal, host: journal.example.com}
 description: |
   As agreed in spring,
   and renewed in autumn.
+labels: ["Q1, Q2", 'their "best"', retail]
 enabled: false
 objectives: [partner_data]   # asked for on our site
 schedule: {cron: 30 6 * * *, timezone: Europe/Amsterdam}

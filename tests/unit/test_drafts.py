@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from profile_exchange.config.connection_files import load, save
 from profile_exchange.config.drafts import (
+    in_words,
     path_of,
     put,
     put_unless,
@@ -49,6 +52,27 @@ def test_a_draft_is_filled_key_by_key() -> None:
     take_item(data, "import.mappings[0]")
     assert value_at(data, "import.mappings") == []
     assert words(" a, b\n a ,,") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ('"a, b", c', ["a, b", "c"]),
+        ('a "b, c" d', ['a "b', 'c" d']),
+        ('"a, b', ['"a', "b"]),
+        ('"a" b, c', ['"a" b', "c"]),
+        ('"say ""a, b""" ,c', ['say "a, b"', "c"]),
+        ('"", c', ["c"]),
+    ],
+)
+def test_quotes_keep_together_what_has_a_comma(told: str, meant: list[str]) -> None:
+    assert words(told) == meant
+    assert words(in_words(meant)) == meant
+
+
+@pytest.mark.parametrize("word", ["a, b", '"', '""', 'a "b"', '"a"', ",", '"a",', "'", "a\\"])
+def test_words_come_back_as_they_were_shown(word: str) -> None:
+    assert words(in_words([word, "c", f"{word}!"])) == [word, "c", f"{word}!"]
 
 
 @pytest.mark.parametrize("text", [IMPORTING, EXPOSING])
@@ -106,3 +130,40 @@ def test_a_folder_that_cannot_be_written_is_told(folders: Folders, tmp_path: Pat
 def test_an_id_comes_from_the_title() -> None:
     assert suggested_id("Taylor Times & Co", {"taylor-times-co"}) == "taylor-times-co-2"
     assert suggested_id("Журнал", ()) == "connection"
+
+
+def test_of_many_who_save_at_the_same_moment_one_does(folders: Folders) -> None:
+    folders.connection(EXPOSING)
+    stored = load("taylor-times", folders.connections)
+    assert stored is not None
+    texts = [f"# {number}\n{EXPOSING}" for number in range(12)]
+    together = Barrier(len(texts))
+
+    def saved(text: str) -> str:
+        together.wait()
+        try:
+            save("taylor-times", text, folders.connections, stored.digest)
+        except ConfigurationError as error:
+            return str(error)
+        return text
+
+    with ThreadPoolExecutor(len(texts)) as people:
+        told = list(people.map(saved, texts))
+    (done,) = set(told) & set(texts)
+    assert sum("by somebody else meanwhile" in each for each in told) == len(texts) - 1
+    assert stored.path.read_text() == done
+    assert [each.name for each in folders.connections.iterdir()] == [stored.path.name]
+
+
+def test_a_file_that_is_a_link_stays_one(folders: Folders, tmp_path: Path) -> None:
+    folders.connection(EXPOSING)
+    link = folders.connections / "taylor-times.yaml"
+    target = tmp_path / "elsewhere" / "any.yaml"
+    target.parent.mkdir()
+    link.rename(target)
+    link.symlink_to(target)
+    stored = load("taylor-times", folders.connections)
+    assert stored is not None
+    save("taylor-times", f"# mine\n{EXPOSING}", folders.connections, stored.digest)
+    assert link.is_symlink()
+    assert target.read_text() == f"# mine\n{EXPOSING}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,19 +55,42 @@ def save(connection_id: str, text: str, folder: Path, digest: str | None) -> Pat
     """
     if not re.fullmatch(SLUG, connection_id):
         raise ConfigurationError(f"This cannot be the name of a file: {ADVICE[SLUG]}")
-    stored = load(connection_id, folder)
-    if (stored.digest if stored else None) != digest:
-        raise _changed_meanwhile(connection_id, stored is not None)
-    path = stored.path if stored else folder / f"{connection_id}.yaml"
     try:
-        _put(path, text, is_new=stored is None)
+        with _alone_in(folder):
+            return _replaced(connection_id, text, folder, digest)
     except FileExistsError:
         raise _changed_meanwhile(connection_id, is_there=True) from None
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise ConfigurationError(
-            f"{shown(path)} cannot be written: {reason}. Download the file and put it there."
+            f"The file of {connection_id} cannot be written: {reason}. Download it, and put it "
+            f"into {shown(folder)}."
         ) from None
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep others who save into a folder waiting: what one compared with is what they replace.
+
+    The folder itself is locked, so that nothing is left in it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        # Some network file systems lock no folder; a file is compared there all the same.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _replaced(connection_id: str, text: str, folder: Path, digest: str | None) -> Path:
+    stored = load(connection_id, folder)
+    if (stored.digest if stored else None) != digest:
+        raise _changed_meanwhile(connection_id, stored is not None)
+    path = stored.path if stored else folder / f"{connection_id}.yaml"
+    # A file may be a link to where it is kept, and stays one.
+    _put(path.resolve() if stored else path, text, is_new=stored is None)
     return path
 
 

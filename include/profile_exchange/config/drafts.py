@@ -17,6 +17,9 @@ from profile_exchange.config.yaml_source import KeyPath
 from profile_exchange.config.yaml_writing import written
 
 SCHEMA_LINE = "# yaml-language-server: $schema=connection.schema.json\n"
+#: A quote within quotes is doubled.
+_QUOTED = r'"(?:[^"\n]|"")*"'
+_WORD = re.compile(rf"\s*{_QUOTED}\s*(?=[,\n]|$)|[^,\n]+")
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,5})\]")
 
 Data = dict[str, Any]
@@ -82,9 +85,24 @@ def take_item(data: Data, name: str) -> None:
 
 
 def words(text: str) -> list[str]:
-    """What stands between commas and line ends, each once."""
-    found = (word.strip() for word in re.split(r"[,\n]", text))
+    """What stands between commas and line ends, each once; a comma in quotes is part of a word."""
+    found = (_unquoted(word.strip()) for word in _WORD.findall(text))
     return list(dict.fromkeys(word for word in found if word))
+
+
+def _unquoted(word: str) -> str:
+    quoted = re.fullmatch(_QUOTED, word)
+    return word[1:-1].replace('""', '"') if quoted else word
+
+
+def in_words(several: Iterable[str]) -> str:
+    """Words as `words` reads them back: in quotes is what would be several, or is in quotes."""
+    return ", ".join(each if words(each) == [each] else _quoted(each) for each in several)
+
+
+def _quoted(word: str) -> str:
+    doubled = word.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def text_of(data: Data, before: str | None, name: str) -> str:

@@ -6,6 +6,7 @@ one line. A field that comes back as it was shown changes nothing, whatever it c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +17,20 @@ from profile_exchange.domain.errors import ConfigurationError
 
 #: Makes a value of the text in a field.
 Meaning = Callable[[str], Any]
+_LINE_END = re.compile(r"\r\n?")
 
 
 def as_field(value: Any) -> str:
-    """A value as its field shows it; a field has one line."""
+    """A value as its field shows it, which has one line."""
+    return as_lines(value).replace("\n", " ")
+
+
+def as_lines(value: Any) -> str:
+    """A value as a field of several lines shows it. Browsers send other line ends than it has."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else in_a_flow(value)
-    return text.replace("\r", "").replace("\n", "").strip()
+    return _LINE_END.sub("\n", text).strip()
 
 
 def from_field(text: str) -> Any:
@@ -47,3 +54,11 @@ def put_field(data: Data, name: str, told: str, meant: Meaning = from_field) -> 
     text = told.strip()
     if as_field(value_at(data, name)) != text:
         put(data, name, meant(text) if text else None)
+
+
+def put_lines(data: Data, name: str, told: str) -> None:
+    """The same of a field of several lines, which is a text; its last line ends as it did."""
+    before, text = value_at(data, name), as_lines(told)
+    if as_lines(before) != text:
+        ended = isinstance(before, str) and before.endswith("\n")
+        put(data, name, f"{text}\n" if text and ended else text)

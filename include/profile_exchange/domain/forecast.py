@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -83,6 +85,11 @@ class Forecast:
         known = [(reason, self.reasons.get(reason.value, 0)) for reason in REASONS]
         told = [f"{reason.replace('_', ' ')} {number:,}" for reason, number in known if number]
         return f"Would be rejected for: {', '.join(told)}" if told else ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the figures: by it those that somebody saw are told from later ones."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
         """The forecast as it is stored with the run."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from threading import BoundedSemaphore
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -15,6 +17,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import Reason
 from profile_exchange.domain.quarantine import REASONS
 from profile_exchange.orchestration.import_dag import PREVIEW
@@ -26,8 +29,8 @@ from profile_exchange.orchestration.pages.access import (
     VIEWING,
     Caller,
 )
-from profile_exchange.orchestration.pages.acting import AsCaller
-from profile_exchange.orchestration.pages.answering import note_answer
+from profile_exchange.orchestration.pages.acting import Airflow, AsCaller
+from profile_exchange.orchestration.pages.answering import CONFLICT, check_asked, note_answer
 from profile_exchange.orchestration.pages.checks_now import check_both_sides
 from profile_exchange.orchestration.pages.configured import configuration, store_url
 from profile_exchange.orchestration.pages.remains import Asked
@@ -35,6 +38,10 @@ from profile_exchange.orchestration.pages.rendering import addresses
 from profile_exchange.tenants.postgres.quarantined import Wanted, ask_replay
 
 SEE_OTHER, BAD_REQUEST, NOT_FOUND, TOO_MANY = 303, 400, 404, 429
+NO_DAG = (
+    "Airflow has no DAG of it now: it has not read the connection's file yet, as it will by "
+    "itself, or the connection is off in that file."
+)
 #: Checks that may be under way: each keeps a thread of the API server while a partner answers.
 _asking = BoundedSemaphore(4)
 
@@ -61,15 +68,25 @@ router = APIRouter(prefix="/connections/{dag_id}")
 @router.post("/run", dependencies=[RUNNING])
 async def run(request: Request, dag_id: str, airflow: AsCaller) -> RedirectResponse:
     """Run the connection now."""
-    await airflow.run(dag_id, {})
+    await _triggered(airflow, dag_id, {})
     return back(request, dag_id, "run")
 
 
 @router.post("/preview", dependencies=[RUNNING])
 async def preview(request: Request, dag_id: str, airflow: AsCaller) -> RedirectResponse:
     """Say what a run would do, and write nothing."""
-    await airflow.run(dag_id, {PREVIEW: True})
+    await _triggered(airflow, dag_id, {PREVIEW: True})
     return back(request, dag_id, "preview")
+
+
+async def _triggered(airflow: Airflow, connection_id: str, conf: Mapping[str, Any]) -> None:
+    """Have Airflow run a connection; a page may offer what its file does not make any more."""
+    try:
+        await airflow.run(connection_id, conf)
+    except HTTPException as error:
+        if error.status_code == NOT_FOUND and connection_id in configuration().connections:
+            raise HTTPException(CONFLICT, NO_DAG) from None
+        raise
 
 
 @router.post("/switch", dependencies=[SWITCHING])
@@ -90,13 +107,17 @@ async def answer(
     run_id: Annotated[str, Form()],
     *,
     approve: Annotated[bool, Form()],
+    figures: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    """Let a run that waits at the gate write, or not."""
+    """Let a run that waits at the gate write, or not; ``figures`` are those that were shown."""
+    await run_in_threadpool(check_asked, dag_id, run_id, figures)
     option = ApprovalOperator.APPROVE if approve else ApprovalOperator.REJECT
     await airflow.answer(dag_id, run_id, option)
-    await run_in_threadpool(
-        note_answer, dag_id, run_id, user.get_name(), datetime.now(UTC), approve=approve
-    )
+    note = partial(note_answer, dag_id, run_id, user.get_name(), datetime.now(UTC))
+    try:
+        await run_in_threadpool(note, approve=approve)
+    except FatalError as error:
+        raise HTTPException(CONFLICT, str(error)) from None
     return back(request, dag_id, "approve" if approve else "refuse")
 
 

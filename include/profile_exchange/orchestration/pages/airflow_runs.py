@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 ENDED = frozenset({"success", "failed"})
 #: The states of a run that is not over.
 GOING = ("queued", "running")
+_AT_WORK = DagRun._state == "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,11 @@ class AirflowRun:
 
 @dataclass(frozen=True, slots=True)
 class AirflowDag:
-    """What Airflow knows of a connection; ``next_at`` is when it runs by itself."""
+    """What Airflow knows of a connection; ``next_at`` is when it runs by itself.
+
+    A ``stale`` one is none that could run: the file did not make it when Airflow read that last,
+    as while the connection was off in it.
+    """
 
     on: bool
     stale: bool
@@ -69,7 +74,8 @@ class StepTiming:
 
 
 def known_dags(session: Session, dag_ids: Collection[str]) -> Mapping[str, AirflowDag]:
-    """What Airflow knows of some connections, by id, with the newest run that is going in each.
+    """What Airflow knows of some connections, by id, with the run that is going in each: the one
+    at work, which may wait for a person; else the newest of those that wait for their turn.
 
     How past runs ended our own ledger says too, without a look at every run there ever was.
     """
@@ -79,7 +85,7 @@ def known_dags(session: Session, dag_ids: Collection[str]) -> Mapping[str, Airfl
         select(DagModel.dag_id.label("known_id"), *columns, *_columns())
         .outerjoin(DagRun, going)
         .where(DagModel.dag_id.in_(dag_ids))
-        .order_by(DagRun.id)
+        .order_by(_AT_WORK, DagRun.id)
     )
     return {row.known_id: _dag(row) for row in session.execute(query)}
 
@@ -99,7 +105,7 @@ def _columns() -> tuple[Any, ...]:
 
 
 def _dag(row: Row[Any]) -> AirflowDag:
-    on = not row.is_paused
+    on = not (row.is_paused or row.is_stale)
     return AirflowDag(
         on=on,
         stale=row.is_stale,
@@ -124,12 +130,15 @@ def _run(row: Row[Any]) -> AirflowRun:
 def newest_runs(
     session: Session, dag_id: str, number: int, before: datetime | None = None
 ) -> Sequence[AirflowRun]:
-    """A connection's last runs, the newest first; only those from before a moment, if one is
-    named."""
-    query = select(*_columns()).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc())
-    if before is not None:
-        query = query.where(func.coalesce(DagRun.start_date, DagRun.queued_at) < before)
-    return [_run(row) for row in session.execute(query.limit(number))]
+    """A connection's runs that started last, the newest first; only those from before a moment,
+    if one is named, else the one that is at work among them, whenever it started.
+
+    An old run that was cleared starts anew.
+    """
+    started = func.coalesce(DagRun.start_date, DagRun.queued_at)
+    query = select(*_columns()).where(DagRun.dag_id == dag_id)
+    query = query.order_by(_AT_WORK.desc()) if before is None else query.where(started < before)
+    return [_run(row) for row in session.execute(query.order_by(started.desc()).limit(number))]
 
 
 def step_timings(

@@ -90,7 +90,8 @@ def shown(
 ) -> HTMLResponse:
     """The page of a connection; ``said`` is what came of a check just now."""
     read, now = configuration(), datetime.now(UTC)
-    dag = airflow_runs.known_dags(session, [found.id]).get(found.id)
+    known = airflow_runs.known_dags(session, [found.id]).get(found.id)
+    dag = known if known and not known.stale else None
     remains = remains_of(found, asked, now)
     runs = past_runs.newest(session, found.id, remains, asked.before, RUNS + 1)
     tenant, glance = read.tenants.get(found.tenant), remains.glance
@@ -117,11 +118,12 @@ def shown(
             found, remains.check.found if remains.check else None, remains.targets
         ),
         exposing=goals.shown_exposure(found, read, remains.exposed),
-        runs=runs[:RUNS],
+        runs=_in_view(runs),
         more_runs=len(runs) > RUNS,
         going=any(run.going for run in runs),
         state=_fingerprint(runs),
         unread=dag is None and found.enabled,
+        unknown=known is None,
         looks_every=conf.getint("dag_processor", "min_file_process_interval"),
         slots=next_slots(found.schedule, now, SLOTS) if found.schedule and found.enabled else [],
         zone=found.schedule.timezone if found.schedule else "",
@@ -139,6 +141,12 @@ def consent(request: Request, dag_id: str) -> HTMLResponse:
     now = datetime.now(UTC)
     counts = count_consents(url, found.objectives, now)
     return page(request, "consent.html", connection=found, counts=counts, now=now)
+
+
+def _in_view(runs: Sequence[past_runs.ShownRun]) -> list[past_runs.ShownRun]:
+    """The runs that are shown: the newest, after one at work behind which so many others wait."""
+    ahead = [run for run in runs[RUNS:] if run.airflow and run.airflow.state == "running"]
+    return [*ahead, *runs[:RUNS]]
 
 
 def _fingerprint(runs: Sequence[past_runs.ShownRun]) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 
 from profile_exchange.orchestration.pages.charts import Plot, Point, over_time
+from profile_exchange.tenants.postgres.run_history import DataExchange
 
 #: The days that are listed one by one.
 LISTED = 14
@@ -41,6 +42,18 @@ def exchanged(received: Mapping[date, int], sent: Mapping[date, int]) -> ByDay |
         (name, [Point(*each) for each in days.items()]) for name, days in drawn.items()
     )
     return ByDay(plot, tuple(_days(series))) if plot else None
+
+
+def so_far(by_day: ByDay | None, counted: DataExchange | None) -> Mapping[str, int]:
+    """How many unique profiles were received and sent; what never happened is left out.
+
+    The ledger knows it at any moment, and runs note it at their ends only; they tell it where
+    the ledger is not to be had.
+    """
+    noted = {line.name: line.last for line in by_day.plot.lines} if by_day else {}
+    now = {"received": counted.received, "sent": counted.sent} if counted else {}
+    known = {name: now.get(name) or noted.get(name) for name in ("received", "sent")}
+    return {name: number for name, number in known.items() if number is not None}
 
 
 def _up_to(days: Mapping[date, int], last: date) -> Mapping[date, int]:

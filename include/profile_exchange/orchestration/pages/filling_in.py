@@ -15,7 +15,8 @@ from typing import Any
 from fastapi import HTTPException
 from starlette.datastructures import FormData
 
-from profile_exchange.config.drafts import Data, put, put_unless, take_item, value_at, words
+from profile_exchange.config.drafts import Data, put, put_unless, take_item, value_at
+from profile_exchange.config.field_texts import put_lines
 from profile_exchange.domain.connection import ConsentRule, Restriction, Strategy, Unmatched
 from profile_exchange.orchestration.pages.filling_in_checks import fill_in_checks, new_expectation
 from profile_exchange.orchestration.pages.filling_in_schedule import fill_in_schedule, left_over
@@ -30,6 +31,7 @@ from profile_exchange.orchestration.pages.form_fields import (
     put_list,
     put_text,
     put_tick,
+    put_words,
 )
 
 BAD_REQUEST = 400
@@ -115,9 +117,11 @@ def _tenants(draft: Draft, form: FormData) -> None:
     data = draft.data
     if draft.digest is None:
         draft.id = one(form, "id").strip()
-    for name in ("title", "description", "tenant", "partner.name", "partner.host"):
+    for name in ("title", "tenant", "partner.name", "partner.host"):
         put_text(data, form, name, str)
-    put_list(data, "labels", words(one(form, "labels")))
+    if "description" in form:
+        put_lines(data, "description", one(form, "description"))
+    put_words(data, form, "labels")
     put_tick(data, form, "favorite")
     if (told := one(form, "enabled")) in SWITCH:
         put_unless(data, "enabled", SWITCH[told], True)
@@ -132,7 +136,7 @@ def _credentials(draft: Draft, form: FormData) -> None:
     if "import" in draft.data:
         put_text(draft.data, form, "import.credentials", str)
     if "expose" in draft.data:
-        put_list(draft.data, "expose.networks", words(one(form, "expose.networks")))
+        put_words(draft.data, form, "expose.networks")
 
 
 def _segments(draft: Draft, form: FormData) -> None:

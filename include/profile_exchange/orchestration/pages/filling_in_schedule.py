@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from profile_exchange.config.drafts import Data, put, value_at, words
+from profile_exchange.config.drafts import Data, put, value_at
 from profile_exchange.config.field_texts import as_field
 from profile_exchange.config.schedule_spec import KINDS, ScheduleSpec
 from profile_exchange.domain.errors import Problem
@@ -18,8 +18,8 @@ from profile_exchange.orchestration.pages.form_fields import (
     chosen,
     one,
     put_choice,
-    put_list,
     put_text,
+    put_words,
 )
 
 NUMBERS = ("times_per_day", "day_of_month")
@@ -101,12 +101,12 @@ def fill_in_schedule(data: Data, form: FormData) -> None:
     schedule = schedule_of(kind, form) if kind in KINDS else None
     if schedule is None or not _means_the_same(schedule, data.get("schedule")):
         put(data, "schedule", schedule)
-    emails = words(one(form, "notifications.emails"))
-    put_list(data, "notifications.emails", emails)
+    put_words(data, form, "notifications.emails")
     if isinstance(data.get("notifications"), dict):
         put_choice(data, form, "notifications.when", Occasion.FAILURE)
         put_text(data, form, "notifications.overdue_after", str)
-        if not (value_at(data, "notifications.notifiers") or emails):
+        said = (value_at(data, f"notifications.{name}") for name in ("emails", "notifiers"))
+        if not any(said):
             data.pop("notifications")
 
 

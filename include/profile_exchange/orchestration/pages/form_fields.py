@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.datastructures import FormData
 
-from profile_exchange.config.drafts import Data, put, put_unless, value_at, words
-from profile_exchange.config.field_texts import Meaning, from_field, put_field
+from profile_exchange.config.drafts import Data, in_words, put, put_unless, value_at, words
+from profile_exchange.config.field_texts import Meaning, as_field, from_field, put_field
 
 
 def one(form: FormData, name: str) -> str:
@@ -26,12 +28,26 @@ def chosen(form: FormData, name: str) -> list[str]:
 
 
 def put_list(data: Data, name: str, told: list[str]) -> None:
-    """Put a list; one with the same words keeps its order."""
+    """Put a list; one with the same words stays as it is, and one with others keeps its order."""
     before = value_at(data, name)
+    if isinstance(before, list) and set(told) == set(texts_of(before)):
+        return
     if isinstance(before, list) and all(isinstance(each, str) for each in before):
         kept = [each for each in before if each in told]
         told = [*kept, *(each for each in told if each not in kept)]
     put(data, name, told)
+
+
+def texts_of(value: Any) -> list[str]:
+    """Those items of a list that a field shows, which are text; of anything else, none."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def put_words(data: Data, form: FormData, name: str) -> None:
+    """Put a list that is written into one field, unless that comes back as it was shown."""
+    told = one(form, name)
+    if as_field(told) != as_field(in_words(texts_of(value_at(data, name)))):
+        put_list(data, name, words(told))
 
 
 def put_choice(data: Data, form: FormData, name: str, default: str) -> None:

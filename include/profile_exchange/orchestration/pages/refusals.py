@@ -23,7 +23,7 @@ TITLES = {
     UNAUTHORIZED: "You are not logged in",
     403: "You may not do that",
     404: "There is no such page",
-    409: "That has been decided already",
+    409: "That cannot be done any more",
     ERROR: "Something is wrong",
     UNAVAILABLE: "Something does not answer",
 }

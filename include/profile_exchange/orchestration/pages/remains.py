@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import TypedDict
 from uuid import UUID
 
 from profile_exchange.domain.checks import LastCheck
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import ExchangeError
 from profile_exchange.orchestration.pages.configured import store_url
-from profile_exchange.orchestration.pages.data_exchange import ByDay, exchanged
+from profile_exchange.orchestration.pages.data_exchange import ByDay, exchanged, so_far
 from profile_exchange.orchestration.pages.guarded import Guarded
 from profile_exchange.orchestration.pages.partner_access import ShownKey
 from profile_exchange.tenants.postgres import quarantined
@@ -25,6 +26,7 @@ from profile_exchange.tenants.postgres.overview import Overview, overview
 from profile_exchange.tenants.postgres.quarantined import Entry, ReasonCount, Wanted
 from profile_exchange.tenants.postgres.run_history import (
     PastRun,
+    data_exchange,
     history,
     received_by_day,
     sent_by_day,
@@ -55,7 +57,8 @@ class Asked:
 class Remains:
     """What a tenant's store holds of one connection; ``failures`` say what cannot be shown.
 
-    ``glance`` is None where it is not known.
+    ``glance`` is None where it is not known. ``unique`` says how many profiles were received and
+    sent so far.
     """
 
     check: LastCheck | None = None
@@ -68,6 +71,7 @@ class Remains:
     consents: Sequence[ConsentCount] = ()
     keys: Sequence[ShownKey] = ()
     exchange: ByDay | None = None
+    unique: Mapping[str, int] = field(default_factory=dict)
     failures: Sequence[str] = ()
 
     @property
@@ -87,6 +91,11 @@ def remains_of(found: Connection, asked: Asked, now: datetime) -> Remains:
     return _Reading(url, found, asked, now).remains()
 
 
+class _Exchange(TypedDict):
+    exchange: ByDay | None
+    unique: Mapping[str, int]
+
+
 class _Reading:
     """Asks a store for all that is shown of a connection, part by part."""
 
@@ -103,7 +112,7 @@ class _Reading:
             checks=self._checks(),
             consents=self._consents(),
             keys=self._keys(),
-            exchange=self._exchange(),
+            **self._exchange(),
             failures=self._guarded.failures,
         )
 
@@ -123,7 +132,7 @@ class _Reading:
             targets=part("Our properties", partial(existing_targets, url, targets), {}),
             reasons=part("The quarantine", partial(quarantined.reasons, url, key, Wanted()), ()),
             entries=part("The profiles in quarantine", entries, ()),
-            exchange=self._exchange(),
+            **self._exchange(),
             failures=self._guarded.failures,
         )
 
@@ -150,8 +159,12 @@ class _Reading:
         known = list_credentials(self._url, self._found.id)
         return [ShownKey(each, used.get(each.key)) for each in known]
 
-    def _exchange(self) -> ByDay | None:
-        return self._guarded.part("The data exchange", self._by_day, None)
+    def _exchange(self) -> _Exchange:
+        """Unique profiles: how many there are now, as the ledger has them, and day by day."""
+        part, counted = self._guarded.part, partial(data_exchange, self._url, self._found.id)
+        by_day = part("The data exchange", self._by_day, None)
+        now = part("The unique profiles", counted, None)
+        return {"exchange": by_day, "unique": so_far(by_day, now)}
 
     def _by_day(self) -> ByDay | None:
         key, found = self._found.id, self._found

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from profile_exchange.config.field_texts import as_field
+from profile_exchange.config.drafts import in_words
+from profile_exchange.config.field_texts import as_field, as_lines
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.plurals import plural
 
@@ -78,4 +79,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "plural": plural,
     "goals": goals,
     "as_field": as_field,
+    "as_lines": as_lines,
+    "in_words": in_words,
 }

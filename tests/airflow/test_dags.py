@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,6 +96,17 @@ def test_every_kind_of_run_is_allowed_but_backfills_which_would_go_side_by_side(
     dag = dags.build(registry.connection("taylor-times", CONNECTIONS))
     assert dag.allowed_run_types is not None
     assert set(DagRunType) - dag.allowed_run_types == {DagRunType.BACKFILL}
+
+
+@pytest.mark.parametrize("long", ["", "As is agreed with them, for the newsletter alone. " * 5])
+def test_a_description_that_names_a_file_is_shown_and_no_file_is_looked_for(
+    long: str,
+) -> None:
+    described = f"{long}See docs/taylor-times.md"
+    sample = registry.connection("taylor-times", CONNECTIONS)
+    dag = dags.build(replace(sample, description=described))
+    assert described in (dag.doc_md or "")
+    assert not (dag.doc_md or "").endswith(".md")
 
 
 def test_a_broken_file_hides_no_other(folder: Path) -> None:

@@ -135,7 +135,8 @@ def _documentation(connection: Connection) -> str:
     partner = connection.partner
     answers = "exposes to" if connection.expose else "accepts from"
     arrow = "imports from" if connection.importing else answers
+    # The line's end stays: a text that ends in .md Airflow opens as a file, wherever that leads.
     return (
         f"**{connection.tenant}** {arrow} **{partner.name}** ({partner.host}).\n\n"
-        f"{connection.description}"
+        f"{connection.description}\n"
     )

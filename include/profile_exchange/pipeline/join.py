@@ -39,6 +39,7 @@ from profile_exchange.pipeline.creating import find_persons, row_of
 from profile_exchange.pipeline.crowded import enter_crowded
 from profile_exchange.pipeline.matching import MATCHED, matching
 from profile_exchange.pipeline.package_ledger import decided
+from profile_exchange.pipeline.pull import check_complete
 from profile_exchange.pipeline.runs import Run, at_work
 from profile_exchange.pipeline.settling import counts_by_reason, take_back, take_back_of_others
 from profile_exchange.pipeline.side_by_side import for_each_range, within
@@ -49,7 +50,10 @@ from profile_exchange.store.tables import run as runs
 
 
 def join(run: Run, now: datetime) -> dict[str, int]:
-    """Match what was pulled. Returns how many went on, and how many were settled by reason."""
+    """Match what was pulled. Returns how many went on, and how many were settled by reason.
+
+    Raises `FatalError` when a part of the pull has not come to its end.
+    """
     if run.finished:
         return {}
     tables = run.staging
@@ -57,6 +61,7 @@ def join(run: Run, now: datetime) -> dict[str, int]:
     with at_work(run) as holder:
         if decided(holder, run):
             return {}
+        check_complete(holder, run)
         with run.engine.begin() as database:
             analyze(database, tables.staged, "profile_id", "segment")
             take_back(database, tables, Step.JOIN)

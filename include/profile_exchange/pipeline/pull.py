@@ -16,6 +16,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Connection as Database
+from sqlalchemy import func, select
 
 from profile_exchange.domain.errors import FatalError, ProtocolViolation
 from profile_exchange.domain.fates import Fate, Reason
@@ -27,6 +29,7 @@ from profile_exchange.pipeline.runs import Run, check_holder
 from profile_exchange.pipeline.staged_rows import COLUMNS, Known, copy_block, stand_in_id
 from profile_exchange.store.database import connect, store_errors
 from profile_exchange.store.fingerprints import PURPOSE, Fingerprints
+from profile_exchange.store.tables import pull_progress
 
 PAGES_PER_COMMIT = 50
 
@@ -230,3 +233,21 @@ def requests_for(run: Run, segments: Iterable[str]) -> list[PullRequest]:
         parts = run.plan.parts
         return [PullRequest(wanted, IdRange(part, parts), properties) for part in range(parts)]
     return [PullRequest((segment,), IdRange(0, 1), properties) for segment in wanted]
+
+
+def check_complete(database: Database, run: Run) -> None:
+    """Raise `FatalError` unless every page of a run has been staged.
+
+    A task that somebody marks as done while it is at work leaves its part as it was.
+    """
+    parts = run.plan.parts if run.plan.ranges else 1
+    wanted = parts * len(run.plan.segments)
+    progress = pull_progress.c
+    query = select(func.count()).where(progress.run_seq == run.seq, progress.complete)
+    complete = database.execute(query).scalar_one()
+    if complete < wanted:
+        raise FatalError(
+            f"Run {run.run_id} of {run.connection.id} has {complete} of its {wanted} parts pulled "
+            "to the end: clear its task pull, all parts of it and what follows, and they go on "
+            "where they were."
+        )

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from airflow.api.common.mark_tasks import set_dag_run_state_to_failed, set_dag_run_state_to_success
+from airflow.api_fastapi.core_api.datamodels.dag_run import DagRunMutableStates
+from airflow.api_fastapi.core_api.services.public.dag_run import patch_dag_run_state
 from airflow.models import import_all_models
 from airflow.models.base import Base
 from airflow.models.dagbundle import DagBundleModel
@@ -17,14 +19,18 @@ from airflow.models.xcom import XComModel
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.serialized_objects import DagSerialization, LazyDeserializedDAG
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, insert
 from sqlalchemy.orm import Session
 
 from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT
 from profile_exchange.domain.fates import Step
 from profile_exchange.domain.notifications import Notifications
-from profile_exchange.orchestration import dags, marking, notes, notify
+from profile_exchange.orchestration import closing, dags, marking, notes, notify
+from profile_exchange.pipeline.runs import LOST, NOT_REPORTED
+from profile_exchange.store.database import engine_for
+from profile_exchange.store.tables import run as ledger
+from profile_exchange.tenants.postgres.run_history import past_run
 
 SAMPLE = registry.connection("taylor-times", PROJECT_ROOT / "include" / "connections")
 NOW = datetime(2026, 5, 1, 6, tzinfo=UTC)
@@ -130,6 +136,43 @@ def test_a_run_that_nobody_is_told_of_is_marked_by_airflow_itself(session: Sessi
     marked.mark_as_failed()
     assert marked.run.state == "failed"
     assert marked.states()["report"] == "skipped"
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_run_that_ends_with_the_mark_is_closed_on_record(
+    session: Session, store_url: str, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setenv("EXCHANGE_SECRET_HARBOR_GOODS_STORE", store_url)
+    marked = Marked(session, {"authenticate": "success", "pull": "running"}, told=None)
+    with engine_for(store_url).begin() as database:
+        row = {"connection": SAMPLE.id, "run_id": marked.run.run_id, "state": "running"}
+        database.execute(insert(ledger).values(**row, started_at=NOW))
+    patch_dag_run_state(
+        dag=marked.dag,
+        dag_run=marked.run,
+        state=DagRunMutableStates(state),
+        session=session,
+    )
+    past = past_run(store_url, SAMPLE.id, marked.run.run_id)
+    assert past is not None
+    assert (past.state, past.failure) == (
+        "failed",
+        {"failed": LOST, "success": NOT_REPORTED}[state],
+    )
+
+
+def test_the_scheduler_waits_for_no_store(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: Any, **__: Any) -> None:
+        pytest.fail("the store was asked")
+
+    monkeypatch.setattr(closing, "close", asked)
+    marked = Marked(session, {Step.AUTHENTICATE: "failed"}, told=None)
+    states = {step.value: "upstream_failed" for step in Step if step != Step.AUTHENTICATE}
+    marked.come_to(**states)
+    marked.run.update_state(session=session, execute_callbacks=False)
+    assert marked.run.state == "failed"
 
 
 def test_a_run_that_is_marked_as_a_success_ends_as_one(session: Session) -> None:

@@ -260,7 +260,9 @@ def notifying(connection: Connection = SAMPLE, **told: Any) -> Any:
 def test_only_a_connection_that_tells_somebody_has_the_task() -> None:
     plain, telling_one = dags.build(SAMPLE), notifying()
     assert set(telling_one.task_dict) - set(plain.task_dict) == {notify.NOTIFY}
-    assert (plain.on_failure_callback, plain.deadline) == (None, None)
+    assert notify.tell_failure not in (plain.on_failure_callback or [])
+    assert plain.deadline is None
+    assert telling_one.on_failure_callback[0] is notify.tell_failure
 
 
 def test_the_task_tells_and_does_not_decide() -> None:

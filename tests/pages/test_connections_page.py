@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from profile_exchange.tenants.postgres.last_checks import note_kept_out
-from tests.pages.past import checked, full_past, past_run, remember
+from tests.pages.past import checked, full_past, past_run, pending, remember
 from tests.pages.serving import Serving
 
 NOW = datetime.now(UTC)
@@ -121,6 +121,16 @@ def test_a_slot_that_came_while_a_run_is_going_waits_for_its_end(server: Serving
     assert "<td>now</td>" in listing(server)
     assert server.browser("op").post("/connections/taylor-times/run").status_code == 303
     assert "<td>when this run has ended</td>" in listing(server)
+
+
+def test_what_airflow_has_ended_is_not_said_to_be_running(
+    server: Serving, stores: dict[str, str]
+) -> None:
+    server.learn()
+    remember(stores["harbor-goods"], [past_run(0), pending(1)])
+    page = listing(server)
+    assert "2026-05-02 12:00 failed: no counts" in page
+    assert "running" not in page
 
 
 HOSTILE = "<script>alert(1)</script>'\"{{ 7 * 7 }}"

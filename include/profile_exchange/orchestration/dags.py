@@ -12,6 +12,7 @@ from airflow.sdk import DAG, get_parsing_context
 from profile_exchange.config import registry
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import ConfigurationError, Problem
+from profile_exchange.orchestration.closing import with_closing
 from profile_exchange.orchestration.expose_dag import add_exposure
 from profile_exchange.orchestration.import_dag import add_import, import_params, task_defaults
 from profile_exchange.orchestration.notify import add_notices, callbacks
@@ -94,7 +95,7 @@ def build(connection: Connection) -> DAG:
         allowed_run_types=_KINDS_OF_RUN,
         default_args=task_defaults(),
         params=import_params() if connection.importing else {},
-        **callbacks(connection.notifications),
+        **with_closing(connection, callbacks(connection.notifications)),
     )
     if connection.importing:
         add_import(dag, connection, connection.importing)

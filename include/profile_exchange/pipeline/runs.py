@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, Insert, Update, delete, func, insert, select, update
 from sqlalchemy import Connection as Database
 from sqlalchemy.dialects.postgresql import insert as upsert_into
 from sqlalchemy.schema import CreateTable
@@ -43,6 +43,12 @@ LEFT_OUT = "left out"
 LOST = (
     "Airflow ended this run, and none of its tasks said why: it was killed, or somebody marked it "
     "or a task of it. Nothing is written twice by the next run."
+)
+#: Airflow calls a run a success, and nothing was reported.
+NOT_REPORTED = (
+    "Airflow ended this run as a success before it was done: somebody marked it or a task of it, "
+    "or cleared a task without those that follow. What it had not written by then is not written: "
+    "clear its task authenticate and what follows, or trigger a new run."
 )
 _REFUSALS = {REFUSED: RunRefused, EXPIRED: RunExpired}
 
@@ -165,28 +171,61 @@ def record_failure(
 
     A run that failed before it was opened is noted as well, without a plan.
     """
-    failed = (
-        update(tables.run)
-        .where(tables.run.c.connection == connection_id, tables.run.c.run_id == run_id)
-        .where(tables.run.c.state == RUNNING)
-        .values(state=FAILED, finished_at=now, failure=failure)
-    )
-    known = select(tables.run.c.seq).where(
-        tables.run.c.connection == connection_id, tables.run.c.run_id == run_id
-    )
-    never_opened = insert(tables.run).values(
+    with store_errors(store_url), engine_for(store_url).begin() as database:
+        if _is_known(database, connection_id, run_id):
+            database.execute(_failed(connection_id, run_id, failure, now))
+        else:
+            database.execute(
+                _never_opened(connection_id, run_id, failure, now, started_at=started_at or now)
+            )
+
+
+def close_ended(
+    store_url: str,
+    connection_id: str,
+    run_id: str,
+    now: datetime,
+    *,
+    failed: bool,
+    ended_at: datetime | None = None,
+) -> None:
+    """Close a run that Airflow has ended, and of which none of its tasks has said how.
+
+    One that ``failed`` before anything of it was on record is noted as well. What began after
+    that end is another attempt, and goes on.
+    """
+    lost = _failed(connection_id, run_id, LOST if failed else NOT_REPORTED, now)
+    with store_errors(store_url), engine_for(store_url).begin() as database:
+        database.execute(lost.where(tables.run.c.started_at <= (ended_at or now)))
+        if failed and not _is_known(database, connection_id, run_id):
+            began = ended_at or now
+            database.execute(_never_opened(connection_id, run_id, LOST, now, started_at=began))
+
+
+def _failed(connection_id: str, run_id: str, failure: str, now: datetime) -> Update:
+    """The attempt at a run that is on record as running has failed."""
+    run = tables.run
+    mine = (run.c.connection == connection_id, run.c.run_id == run_id, run.c.state == RUNNING)
+    return update(run).where(*mine).values(state=FAILED, finished_at=now, failure=failure)
+
+
+def _is_known(database: Database, connection_id: str, run_id: str) -> bool:
+    run = tables.run.c
+    known = select(run.seq).where(run.connection == connection_id, run.run_id == run_id)
+    return database.execute(known.limit(1)).first() is not None
+
+
+def _never_opened(
+    connection_id: str, run_id: str, failure: str, now: datetime, *, started_at: datetime
+) -> Insert:
+    return insert(tables.run).values(
         connection=connection_id,
         run_id=run_id,
         state=FAILED,
-        started_at=started_at or now,
+        started_at=started_at,
         finished_at=now,
         failure=failure,
     )
-    with store_errors(store_url), engine_for(store_url).begin() as database:
-        if database.execute(known.limit(1)).first() is None:
-            database.execute(never_opened)
-        else:
-            database.execute(failed)
 
 
 def record_left_out(

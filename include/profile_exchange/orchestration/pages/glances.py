@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -77,8 +78,9 @@ def glances(
 ) -> list[Glance]:
     """Some connections at a glance; those that are favorites first, then by title."""
     connections = sorted(shown, key=lambda each: (not each.favorite, each.title.lower(), each.id))
-    dags = known_dags(session, [each.id for each in connections])
+    # Airflow is asked after the stores: what it does not have at work then has ended.
     seen = _seen(connections, read, now)
+    dags = known_dags(session, [each.id for each in connections])
     return [_glance(each, read, dags.get(each.id), seen) for each in connections]
 
 
@@ -112,7 +114,7 @@ def _glance(
         grey, access = Authentication(Arrow.GREY, str(found)), partner_access(connection, None)
         return Glance(connection, name, grey, (), dag, access=access, away=True)
     last = found.runs or found.exposures
-    kind = _kind_of_run if found.runs else _kind_of_check
+    kind = partial(_kind_of_run, dag) if found.runs else _kind_of_check
     return Glance(
         connection=connection,
         tenant=name,
@@ -170,8 +172,13 @@ def _last_run(
     return LastRun(kind(past), past.started_at, preview=past.preview) if past else None
 
 
-def _kind_of_run(run: Glimpse) -> str:
-    return "preview" if run.preview else run.state
+def _kind_of_run(dag: AirflowDag | None, run: Glimpse) -> str:
+    if run.preview:
+        return "preview"
+    # A run that was killed has not said so, and may not have been closed on record yet. While one
+    # is going and another waits, Airflow names the one that waits.
+    lost = run.state == "running" and not (dag and dag.going)
+    return "failed" if lost else run.state
 
 
 def _kind_of_check(check: Glimpse) -> str:

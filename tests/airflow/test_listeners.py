@@ -195,15 +195,20 @@ SENTENCE = "Received 4,390 profiles."
 def reported(session: Session, sentence: str = SENTENCE) -> Marked:
     """A run whose report has left a sentence, as it succeeds."""
     done = Marked(session, dict.fromkeys(Step, "success"))
+    left(done, Step.REPORT, sentence)
+    return done
+
+
+def left(done: Marked, task_id: str, sentence: str) -> None:
+    """A task of a run has left a sentence."""
     XComModel.set(
         key=notes.SENTENCE,
         value=sentence,
         dag_id=done.run.dag_id,
-        task_id=Step.REPORT,
+        task_id=task_id,
         run_id=done.run.run_id,
-        session=session,
+        session=done.session,
     )
-    return done
 
 
 def noted(done: Marked) -> str:
@@ -216,6 +221,29 @@ def test_a_run_that_succeeds_is_noted_with_the_sentence_of_its_report(session: S
     done = reported(session)
     assert noted(done) == SENTENCE
     assert noted(done) == SENTENCE
+
+
+def test_a_run_that_failed_is_noted_with_what_succeeded_in_it(session: Session) -> None:
+    done = reported(session)
+    left(done, "check_grant", "May leave: subscribers 4,102.")
+    done.come_to(**{Step.REPORT: "success", Step.GATE: "failed"})
+    done.run.set_state("failed")
+    notes.on_dag_run_failed(done.run, "task_failure")
+    session.flush()
+    assert done.run.note == f"gate failed. {SENTENCE} May leave: subscribers 4,102."
+
+
+def test_a_run_that_failed_and_has_nothing_to_tell_is_not_noted(session: Session) -> None:
+    marked = Marked(session, {Step.AUTHENTICATE: "failed"})
+    marked.run.set_state("failed")
+    notes.on_dag_run_failed(marked.run, "task_failure")
+    assert marked.run.note is None
+
+
+def test_both_goals_of_a_run_are_noted(session: Session) -> None:
+    done = reported(session)
+    left(done, "check_grant", "May leave: subscribers 4,102.")
+    assert noted(done) == f"{SENTENCE} May leave: subscribers 4,102."
 
 
 def test_what_a_person_has_noted_stays_before_the_sentence(session: Session) -> None:

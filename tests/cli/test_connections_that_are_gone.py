@@ -63,6 +63,17 @@ def test_the_history_of_a_connection_whose_file_is_broken_is_there(connections: 
     assert "taylor-times (its file has mistakes)" in done.stdout
 
 
+def test_a_run_whose_check_of_what_is_exposed_failed_has_failed(store_url: str) -> None:
+    note_failed_check(store_url, "taylor-times", "the-run", "The last key ends.", now=NOON)
+    told = "The import succeeded. The check of what the partner may do failed: The last key ends."
+    shown = exchange("history", "taylor-times").stdout
+    assert told in shown
+    assert "failed" in shown.partition(told)[0]
+    [past] = json.loads(exchange("history", "taylor-times", "--json").stdout)
+    assert (past["state"], past["failure"]) == ("failed", told)
+    assert (past["import_state"], past["check_failure"]) == ("succeeded", "The last key ends.")
+
+
 def test_the_quarantine_of_a_deleted_connection_is_there(connections: Path, tmp_path: Path) -> None:
     (connections / "taylor-times.yaml").unlink()
     assert PROFILE in exchange("quarantine", "list", "taylor-times").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import insert
 from profile_exchange.domain.connection import Connection
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.fates import Fate, FateCounts
+from profile_exchange.notices import words
 from profile_exchange.notices.outcome import Ending, Outcome, SeenRun, read_outcome
 from profile_exchange.pipeline.runs import find_run, record_failure
 from profile_exchange.store.database import engine_for
@@ -72,6 +74,29 @@ def test_a_check_of_what_a_partner_may_ask_has_its_reason_too(
     note_failed_check(store_url, connection.id, "run-1", "A segment is gone.", now=NOW)
     told = read_outcome(store_url, connection, SeenRun("run-1", BEGAN, failed=True), NOW)
     assert (told.failures, told.exposed) == (("A segment is gone.",), "")
+
+
+@pytest.mark.parametrize(
+    ("state", "headline"),
+    [
+        ("succeeded", "the import succeeded, and the check of what is exposed failed"),
+        ("previewed", "a preview of the import, and the check of what is exposed failed"),
+        ("refused", "the import was refused, and the check of what is exposed failed"),
+        ("running", "the import and the check of what is exposed failed"),
+    ],
+)
+def test_each_goal_of_a_connection_is_told_as_it_ended(
+    store_url: str, state: str, headline: str
+) -> None:
+    both = replace(IMPORTING, expose=EXPOSING.expose)
+    on_record(store_url, state)
+    note_failed_check(store_url, both.id, "run-1", "The last key ends.", now=NOW)
+    failed = ("check_credentials", "gate") if state == "running" else ("check_credentials",)
+    told = read_outcome(store_url, both, SeenRun("run-1", BEGAN, True, failed), NOW)
+    assert words.headline(told) == f"Taylor Times: {headline}"
+    assert (told.ending, told.failures) == (Ending.FAILED, ("The last key ends.",))
+    silent = read_outcome(store_url, both, SeenRun("run-2", BEGAN, True, failed[:1]), NOW)
+    assert "check of what is exposed failed" in words.headline(silent)
 
 
 def test_a_run_that_failed_before_it_was_opened_is_on_record(store_url: str) -> None:

@@ -22,7 +22,7 @@ from profile_exchange.store.tables import (
     sign_in,
 )
 from profile_exchange.tenants.postgres.credentials import issue, list_credentials, revoke
-from profile_exchange.tenants.postgres.exposure_checks import exposure_checks
+from profile_exchange.tenants.postgres.exposure_checks import exposure_checks, note_failed_check
 from profile_exchange.tenants.postgres.last_checks import note_let_in
 from tests.pages.past import FOUND, past_run, pending, remember
 from tests.pages.serving import Serving, shown
@@ -212,6 +212,17 @@ def rewritten(folder: Path, name: str, old: str, new: str) -> None:
     file = folder / "connections" / f"{name}.yaml"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new, 1))
+
+
+def test_a_run_whose_check_of_what_is_exposed_failed_has_failed(
+    knowing: Serving, stores: dict[str, str]
+) -> None:
+    remember(stores["harbor-goods"], [past_run(0)])
+    note_failed_check(stores["harbor-goods"], "taylor-times", "manual__0", "It ends.", now=NOW)
+    page = shown(knowing)
+    assert 'class="state failed"' in page
+    assert 'class="state succeeded"' not in page
+    assert "The import succeeded. The check of what the partner may do failed: It ends." in page
 
 
 def test_what_the_partner_may_do_stands_apart_from_what_runs(

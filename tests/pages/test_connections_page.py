@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from profile_exchange.tenants.postgres.exposure_checks import note_failed_check
 from profile_exchange.tenants.postgres.last_checks import note_kept_out
 from tests.pages.past import checked, full_past, past_run, pending, remember
 from tests.pages.serving import Serving
@@ -131,6 +132,14 @@ def test_what_airflow_has_ended_is_not_said_to_be_running(
     page = listing(server)
     assert "2026-05-02 12:00 failed: no counts" in page
     assert "running" not in page
+
+
+def test_a_run_whose_check_of_what_is_exposed_failed_has_failed(
+    server: Serving, stores: dict[str, str]
+) -> None:
+    remember(stores["harbor-goods"], [past_run(0)])
+    note_failed_check(stores["harbor-goods"], "taylor-times", "manual__0", "It ends.", now=NOW)
+    assert "2026-05-01 12:00 failed: 4,390 profiles" in listing(server)
 
 
 HOSTILE = "<script>alert(1)</script>'\"{{ 7 * 7 }}"

@@ -81,11 +81,13 @@ def _check_as_object(check: ExposureCheck) -> dict[str, Any]:
 def _as_object(past: PastRun) -> dict[str, Any]:
     return {
         "run_id": past.run_id,
-        "state": past.state,
+        "state": past.outcome,
+        "import_state": past.state,
+        "check_failure": past.check_failure or None,
         "preview": past.preview,
         "started_at": past.started_at.isoformat(),
         "finished_at": past.finished_at.isoformat() if past.finished_at else None,
-        "failure": past.failure or None,
+        "failure": past.told or None,
         "counts": past.counts.as_dict() if past.counts else None,
         "properties": [each.as_dict() for each in past.properties],
         "segments": dict(past.segments),
@@ -102,8 +104,8 @@ def _tell_runs(title: str, runs: Sequence[PastRun], console: Console) -> None:
         return
     tables.tell(console, _wide_table(title, runs), _narrow_table(title, runs))
     for past in runs:
-        if past.failure:
-            console.print(f"{_started(past)}  {past.failure}", markup=False, soft_wrap=True)
+        if past.told:
+            console.print(f"{_started(past)}  {past.told}", markup=False, soft_wrap=True)
 
 
 def _wide_table(title: str, runs: Sequence[PastRun]) -> Table:
@@ -132,5 +134,5 @@ def _started(past: PastRun) -> str:
 
 def _state(past: PastRun) -> str:
     if past.preview and past.counts:
-        return f"{past.state}: would be"
-    return f"preview {past.state}" if past.preview else past.state
+        return f"{past.outcome}: would be"
+    return f"preview {past.outcome}" if past.preview else past.outcome

@@ -19,8 +19,8 @@ def tell_outcome(url: str, connection: Connection, state: RunState, console: Con
     if found and found.counts:
         console.print(fates_table(connection.title, found.counts), crop=False)
         console.print(properties_table(found.properties), crop=False)
-    if found and found.failure and state.succeeded:
-        console.print(found.failure, style="yellow", markup=False)
+    if found and found.told and state.succeeded:
+        console.print(found.told, style="yellow", markup=False)
     if not state.succeeded:
         console.print(f"The run failed: {_failure(found, state)}", style="red", markup=False)
 
@@ -34,7 +34,7 @@ def outcome(url: str, connection: Connection, state: RunState) -> dict[str, Any]
         "connection": connection.id,
         "run_id": state.run_id,
         "state": state.state,
-        "outcome": found.state if found else state.state,
+        "outcome": found.outcome if found else state.state,
         "failure": _failure(found, state),
         "counts": found.counts.as_dict() if found and found.counts else None,
         "properties": [each.as_dict() for each in found.properties] if found else [],
@@ -44,8 +44,8 @@ def outcome(url: str, connection: Connection, state: RunState) -> dict[str, Any]
 
 def _failure(found: PastRun | None, state: RunState) -> str | None:
     """Why a run failed, as its history tells it, or else where that can be looked up."""
-    if found and found.failure:
-        return found.failure
+    if found and found.told:
+        return found.told
     if state.succeeded:
         return None
     failed = ", ".join(dict.fromkeys(t.task for t in state.tasks if t.state == "failed"))

@@ -46,7 +46,7 @@ def preview(
         state = run_to_the_end(api, found, {"preview": True}, console, switch_on=False)
     past = past_run(url, found.id, state.run_id)
     forecast = past.forecast if past and state.succeeded else None
-    reason = past.failure if past and past.failure else "look into the tasks' logs."
+    reason = past.told if past and past.told else "look into the tasks' logs."
     failure = None if forecast else reason
     if as_json:
         typer.echo(json.dumps(_as_object(found, state, failure, forecast)))

@@ -64,6 +64,8 @@ class Step(StrEnum):
 
 #: The task between gate and upsert in which a person decides, of connections that ask one.
 APPROVE = "approve"
+#: The tasks that check what a connection's partner may do, beside an import or alone.
+CHECKS = ("check_grant", "check_credentials")
 
 
 class Reason(StrEnum):

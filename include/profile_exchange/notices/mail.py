@@ -86,7 +86,7 @@ def _told(outcome: Outcome, airflow_url: str) -> dict[str, Any]:
 
 
 def _is_preview(outcome: Outcome) -> bool:
-    return outcome.ending is Ending.PREVIEWED
+    return Ending.PREVIEWED in {outcome.ending, outcome.imported}
 
 
 def _message_id(outcome: Outcome, sender: str) -> str:

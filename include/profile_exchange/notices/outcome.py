@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from profile_exchange.domain.connection import Connection
-from profile_exchange.domain.fates import FateCounts
+from profile_exchange.domain.fates import CHECKS, FateCounts
 from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck, exposure_checks
 from profile_exchange.tenants.postgres.run_history import (
     DataExchange,
@@ -47,6 +47,8 @@ class Outcome:
     ``failures`` has a sentence for each thing that is on record as having gone wrong, empty
     if nothing is. ``counts`` is None for a run that was not reported; ``exposed`` is the sentence
     about what may leave. ``exchanged`` is None where the ledger could not be read.
+    ``imported`` is how the import itself ended, None where nobody knows; ``check_failed`` that
+    the check of what the partner may do failed.
     """
 
     connection: Connection
@@ -59,6 +61,8 @@ class Outcome:
     counts: FateCounts | None = None
     exposed: str = ""
     exchanged: DataExchange | None = None
+    imported: Ending | None = None
+    check_failed: bool = False
 
 
 def read_outcome(url: str, connection: Connection, seen: SeenRun, now: datetime) -> Outcome:
@@ -78,6 +82,8 @@ def read_outcome(url: str, connection: Connection, seen: SeenRun, now: datetime)
         counts=past.counts if past else None,
         exposed=_exposed(connection, check),
         exchanged=data_exchange(url, connection.id),
+        imported=_imported(past),
+        check_failed=_check_failed(seen, check),
     )
 
 
@@ -93,6 +99,7 @@ def unread_outcome(
         started_at=seen.started_at,
         failures=failures,
         failed_tasks=seen.failed_tasks,
+        check_failed=_check_failed(seen, None),
     )
 
 
@@ -113,6 +120,16 @@ def _ending(seen: SeenRun, past: PastRun | None) -> Ending:
         return Ending.EXPIRED if state == Ending.EXPIRED else Ending.FAILED
     said = {Ending.PREVIEWED, Ending.REFUSED, Ending.LEFT_OUT}
     return Ending(state) if state in said else Ending.SUCCEEDED
+
+
+def _imported(past: PastRun | None) -> Ending | None:
+    if past is None:
+        return None
+    return Ending(past.state) if past.state in set(Ending) else Ending.FAILED
+
+
+def _check_failed(seen: SeenRun, check: ExposureCheck | None) -> bool:
+    return bool(check and check.failure) or not {*CHECKS}.isdisjoint(seen.failed_tasks)
 
 
 def _reasons(past: PastRun | None, check: ExposureCheck | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from profile_exchange.domain.connection import Connection
+from profile_exchange.domain.fates import CHECKS
 from profile_exchange.notices.outcome import Ending, Outcome
 
 _ENDED = {
@@ -41,14 +42,31 @@ def headline(outcome: Outcome) -> str:
     connection = outcome.connection
     told = connection.notifications
     late = duration(told.overdue_after) if told and told.overdue_after else "long"
-    ended = _ENDED[outcome.ending].format(what=_what(connection), late=late)
+    ended = _of_both(outcome) or _ENDED[outcome.ending].format(what=_what(connection), late=late)
     return f"{connection.title}: {ended}"
+
+
+def _of_both(outcome: Outcome) -> str:
+    """What became of each goal, where the check of what the partner may do failed beside an
+    import; empty where one sentence says it all."""
+    connection, imported = outcome.connection, outcome.imported
+    if not (connection.importing and outcome.check_failed):
+        return ""
+    check = _check(connection)
+    if imported is Ending.FAILED:
+        return f"the import and {check} failed"
+    if imported is None:
+        only = {*outcome.failed_tasks} <= {*CHECKS}
+        return f"{check} failed" if only else f"the import and {check} failed"
+    return f"{_ENDED[imported].format(what='the import')}, and {check} failed"
 
 
 def _what(connection: Connection) -> str:
     """What a run of the connection is."""
-    if connection.importing:
-        return "the import"
+    return "the import" if connection.importing else _check(connection)
+
+
+def _check(connection: Connection) -> str:
     goals = {"exposed": connection.expose, "accepted": connection.accept}
     return f"the check of what is {' and '.join(name for name, goal in goals.items() if goal)}"
 

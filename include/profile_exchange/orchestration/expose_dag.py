@@ -56,4 +56,5 @@ def check_credentials(connection_id: str) -> str | None:
     except CredentialsEnding as error:
         step.note_failed_check(url, connection.id, current_run_id(), str(error), now=now)
         raise
+    step.note_sound_credentials(url, connection.id, current_run_id())
     return ends.isoformat() if ends else None

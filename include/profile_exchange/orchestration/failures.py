@@ -11,6 +11,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from profile_exchange.domain.errors import ExchangeError, FatalError
+from profile_exchange.domain.fates import CHECKS
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -30,7 +31,7 @@ def told(step: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 
 
 def note_failure(context: Context) -> None:
-    """A task's failure callback: the run's own record says that it failed, and why."""
+    """A task's failure callback: the record of its goal says that the run failed, and why."""
     # Only a task that failed needs the database; a DAG file that names this does not.
     from profile_exchange.config import registry
     from profile_exchange.orchestration.resolving import store_url_of
@@ -44,7 +45,7 @@ def note_failure(context: Context) -> None:
     failure = f"{context['ti'].task_id}: {message}"
     connection = registry.connection(dag_run.dag_id)
     run = (store_url_of(connection), connection.id, dag_run.run_id, failure)
-    if connection.importing:
+    if context["ti"].task_id in CHECKS:  # they note what they know themselves
+        note_failed_check(*run, now=datetime.now(UTC), unless_noted=True)
+    else:
         record_failure(*run, now=datetime.now(UTC), started_at=dag_run.start_date)
-    elif not known:  # the checks of what is exposed note what they know themselves
-        note_failed_check(*run, now=datetime.now(UTC))

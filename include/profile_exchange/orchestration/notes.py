@@ -32,9 +32,23 @@ def tell_note(context: Context, sentence: str) -> None:
 
 @hookimpl
 def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 - Airflow's signature
-    """Put the sentence of the run's report into its note."""
-    if sentence := _sentence(dag_run):
+    """Put the sentence of the run's report into its note, and of its check if it has both."""
+    if sentence := " ".join(_sentences(dag_run)):
         dag_run.note = _with(sentence, dag_run.dag_run_note)
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 - Airflow's signature
+    """Note of a run that failed what failed, and what was done in it all the same, if anything."""
+    # One that a person marks may still be open for its teardown.
+    if dag_run.state == "failed" and (sentences := _sentences(dag_run)):
+        told = " ".join([*_failed_tasks(dag_run), *sentences])
+        dag_run.note = _with(told, dag_run.dag_run_note)
+
+
+def _failed_tasks(dag_run: Any) -> list[str]:
+    failed = {each.task_id for each in dag_run.task_instances if each.state == "failed"}
+    return [f"{', '.join(sorted(failed))} failed."] if failed else []
 
 
 def _with(sentence: str, note: Any) -> str:
@@ -45,16 +59,19 @@ def _with(sentence: str, note: Any) -> str:
     return f"{written}\n\n{sentence}".strip()[:LONGEST]
 
 
-def _sentence(dag_run: Any) -> str | None:
+def _sentences(dag_run: Any) -> list[str]:
+    """What the tasks of a run have left, in the order of `REPORTS`, and of others before."""
     from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
     if session is None or not _is_ours(dag_run):
-        return None
+        return []
     query = XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, key=SENTENCE)
-    found = session.scalars(query.with_only_columns(XComModel.value)).first()
-    return XComModel.deserialize_value(_Stored(found)) if found is not None else None
+    columns = (XComModel.task_id, XComModel.value)
+    found = {row[0]: row[1] for row in session.execute(query.with_only_columns(*columns))}
+    ordered = sorted(found, key=lambda task: REPORTS.index(task) if task in REPORTS else -1)
+    return [XComModel.deserialize_value(_Stored(found[task])) for task in ordered]
 
 
 class _Stored:

@@ -114,7 +114,8 @@ def _glance(
         grey, access = Authentication(Arrow.GREY, str(found)), partner_access(connection, None)
         return Glance(connection, name, grey, (), dag, access=access, away=True)
     last = found.runs or found.exposures
-    kind = partial(_kind_of_run, dag) if found.runs else _kind_of_check
+    failed = frozenset(each.run_id for each in found.exposures if each.state)
+    kind = partial(_kind_of_run, dag, failed) if found.runs else _kind_of_check
     return Glance(
         connection=connection,
         tenant=name,
@@ -172,7 +173,10 @@ def _last_run(
     return LastRun(kind(past), past.started_at, preview=past.preview) if past else None
 
 
-def _kind_of_run(dag: AirflowDag | None, run: Glimpse) -> str:
+def _kind_of_run(dag: AirflowDag | None, failed_checks: Collection[str], run: Glimpse) -> str:
+    """How a run went; it failed, too, if only the check of what is exposed failed in it."""
+    if run.run_id in failed_checks and run.state != "running":
+        return "failed"
     if run.preview:
         return "preview"
     # A run that was killed has not said so, and may not have been closed on record yet. While one

@@ -21,6 +21,8 @@ from profile_exchange.tenants.postgres.exposure_checks import ExposureCheck
 from profile_exchange.tenants.postgres.run_history import PastRun
 
 AWAITING = frozenset({"awaiting_input", "deferred"})
+#: How an import ended that the rest of its run did not take along.
+SUCCESSES = frozenset({"succeeded", "previewed"})
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -40,12 +42,17 @@ class ShownRun:
         if self.airflow and not self.airflow.ended:
             return "awaiting approval" if self.awaits_approval else self.airflow.state
         if self.past and self.past.state != "running":
-            return self.past.state
+            return self._in_the_ledger(self.past)
         if self.airflow:
             return "succeeded" if self.airflow.state == "success" else self.airflow.state
         if self.check:
             return "failed" if self.check.failure else "succeeded"
         return "unknown"
+
+    def _in_the_ledger(self, past: PastRun) -> str:
+        """What the ledger says of a run that has ended, but no success of one that failed."""
+        failed = self.airflow is not None and self.airflow.state == "failed"
+        return "failed" if failed and past.state in SUCCESSES else past.outcome
 
     @property
     def going(self) -> bool:
@@ -90,7 +97,7 @@ class ShownRun:
     @property
     def failure(self) -> str:
         """Why it failed, or what else there is to say of how it ended."""
-        return (self.past and self.past.failure) or (self.check and self.check.failure) or ""
+        return (self.past and self.past.told) or (self.check and self.check.failure) or ""
 
     @property
     def awaits_approval(self) -> bool:

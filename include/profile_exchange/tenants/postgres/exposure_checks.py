@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection as Database
-from sqlalchemy import Row, func, select, true
+from sqlalchemy import Row, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from profile_exchange.domain.connection import Connection
@@ -108,11 +108,33 @@ def _last_end(
 
 
 def note_failed_check(
-    url: str, connection_id: str, run_id: str, failure: str, *, now: datetime
+    url: str,
+    connection_id: str,
+    run_id: str,
+    failure: str,
+    *,
+    now: datetime,
+    unless_noted: bool = False,
 ) -> None:
-    """Note that a run failed, and why; what it counted stays."""
+    """Note that a run failed, and why; what it counted stays, and what it noted where that is
+    asked for."""
     with store_errors(url), engine_for(url).begin() as database:
-        _note(database, connection_id, run_id, {"at": now, "failure": failure})
+        if not (unless_noted and _failure(database, connection_id, run_id)):
+            _note(database, connection_id, run_id, {"at": now, "failure": failure})
+
+
+def _failure(database: Database, connection_id: str, run_id: str) -> str | None:
+    check = exposure_check.c
+    query = select(check.failure).where(check.connection == connection_id, check.run_id == run_id)
+    return database.execute(query).scalar_one_or_none()
+
+
+def note_sound_credentials(url: str, connection_id: str, run_id: str) -> None:
+    """Note that what a run failed of before is mended: its grant was checked before its keys."""
+    check = exposure_check.c
+    mended = update(exposure_check).where(check.connection == connection_id, check.run_id == run_id)
+    with store_errors(url), engine_for(url).begin() as database:
+        database.execute(mended.values(failure=""))
 
 
 def exposure_checks(

@@ -40,6 +40,8 @@ class PastRun:
     match. ``forecast`` is what the gate expected, where it had to know; ``decided_by`` and
     ``decided_at`` say who answered its question.
     ``properties`` is what it did to each target property, in the order of their ids.
+    ``check_failure`` is why the check of what the partner may do failed in the same run, of a
+    connection that has both goals.
     """
 
     run_id: str
@@ -55,6 +57,30 @@ class PastRun:
     forecast: Forecast | None = None
     decided_by: str = ""
     decided_at: datetime | None = None
+    check_failure: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """How the run as a whole ended: an import that is done does not make up for its check."""
+        return "failed" if self.check_failure and self.state in _NO_FAILURE else self.state
+
+    @property
+    def told(self) -> str:
+        """Why it failed, or what else there is to say of how it ended: of each goal its own."""
+        if not self.check_failure:
+            return self.failure
+        imported = self.failure or _NO_FAILURE.get(self.state, "")
+        checked = f"The check of what the partner may do failed: {self.check_failure}"
+        return f"{imported} {checked}".strip()
+
+
+#: The states of an import in which nothing has failed, and what is told of one beside a check.
+_NO_FAILURE = {
+    "succeeded": "The import succeeded.",
+    "previewed": "The preview is made.",
+    "refused": "",
+    "left out": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +211,7 @@ def data_exchange(url: str, connection_id: str) -> DataExchange:
 
 
 def _newest(connection_id: str) -> Select[tuple[object, ...]]:
-    query = select(run, _properties().label("properties"))
+    query = select(run, _properties().label("properties"), _check_failure().label("check_failure"))
     return query.where(run.c.connection == connection_id).order_by(run.c.seq.desc())
 
 
@@ -196,6 +222,12 @@ def _properties() -> ScalarSelect[object]:
     one = func.jsonb_build_object(*pairs)
     query = select(func.jsonb_agg(aggregate_order_by(one, run_property.c.property_id)))
     return query.where(run_property.c.run_seq == run.c.seq).scalar_subquery()
+
+
+def _check_failure() -> ScalarSelect[str]:
+    check = exposure_check.c
+    query = select(check.failure).where(check.connection == run.c.connection)
+    return query.where(check.run_id == run.c.run_id).scalar_subquery()
 
 
 def _past_run(row: Row[tuple[object, ...]]) -> PastRun:
@@ -216,4 +248,5 @@ def _past_run(row: Row[tuple[object, ...]]) -> PastRun:
         forecast=Forecast.from_json(row.forecast) if row.forecast else None,
         decided_by=row.decided_by,
         decided_at=row.decided_at,
+        check_failure=row.check_failure or "",
     )

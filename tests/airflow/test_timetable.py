@@ -37,9 +37,9 @@ class Scheduled:
         self.file, self.patch = folder / SAMPLE.name, patch
         self.now, self.last = at("01 00:00"), None
 
-    def write(self, now: str | datetime, schedule: str) -> None:
+    def write(self, now: str | datetime, schedule: str, other: str = "") -> None:
         self.clock(now)
-        self.file.write_text(f"schedule: {{{schedule}}}\n{SAMPLE.read_text()}")
+        self.file.write_text(f"schedule: {{{schedule}}}\n{other}\n{SAMPLE.read_text()}")
         os.utime(self.file, (self.now.timestamp(), self.now.timestamp()))
 
     def clock(self, now: str | datetime) -> None:
@@ -116,6 +116,14 @@ def test_a_changed_schedule_does_not_run_for_a_slot_that_passed_before(
     assert scheduled.run("01 12:31") == []
     assert scheduled.next_slot("01 12:31") == at("02 12:00")
     assert scheduled.run("02 12:00") == [at("02 12:00")]
+
+
+def test_a_change_of_anything_else_drops_no_slot_that_waits(scheduled: Scheduled) -> None:
+    scheduled.write("01 05:00", DAILY)
+    scheduled.run("01 06:00")
+    scheduled.write("02 06:30", DAILY, "favorite: true")
+    assert scheduled.run("02 06:31") == [at("02 06:00")]
+    assert scheduled.next_slot("02 06:31") == at("03 06:00")
 
 
 def test_a_slot_that_was_added_for_later_today_is_kept(scheduled: Scheduled) -> None:

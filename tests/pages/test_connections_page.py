@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from profile_exchange.tenants.postgres.exposure_checks import note_failed_check
 from profile_exchange.tenants.postgres.last_checks import note_kept_out
@@ -127,7 +128,11 @@ def test_a_slot_that_came_while_a_run_is_going_waits_for_its_end(server: Serving
 def test_what_airflow_has_ended_is_not_said_to_be_running(
     server: Serving, stores: dict[str, str]
 ) -> None:
-    server.learn()
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.execute(delete(DagRun))
     remember(stores["harbor-goods"], [past_run(0), pending(1)])
     page = listing(server)
     assert "2026-05-02 12:00 failed: no counts" in page

@@ -1,14 +1,18 @@
 """Airflow's timetable of a connection: when it runs next, and never for a slot of the past.
 
-Airflow would run the last slot that has passed whenever that is not the slot of the last run. But
-a schedule that was changed had other slots then, and a new connection had none. So a slot counts
+Airflow would run the last slot that has passed whenever that is not the slot of the last run. That
+is right for one that came during a run. But a schedule that was changed had other slots then, and
+a new connection had none. So where the last run's slot is none of the schedule's, a slot counts
 only if it came after the connection's file was written. That moment is read when Airflow asks, by
 the process that reads the files: in what Airflow keeps of the DAG it would make another version.
+
+A slot that passed while a file said `enabled: false` is made a run for, as after a pause, and that
+run is left out (`slots`).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.timezone import coerce_datetime
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 #: So many slots are told, in so many characters at most, which is what Airflow keeps.
 SLOTS_TOLD, LONGEST = 5, 1000
+_MOMENT = timedelta(seconds=1)
 #: When a file was written that is not at hand.
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -67,11 +72,19 @@ class ScheduleTimetable(MultipleCronTriggerTimetable):
         now = _now()
         written = min(registry.written_at(self.connection_id) or _NEVER, now)
         if last is not None:
-            return self._after(max(last.end, written), restriction)
+            since = last.end if self._is_slot(last.end) else max(last.end, written)
+            return self._after(since, restriction)
         first = self._after(written, restriction)
         late = first is not None and first.run_after < now - LATE
         # Switched on for the first time, long after it was written.
         return self._after(now, restriction) if late else first
+
+    def _is_slot(self, moment: datetime) -> bool:
+        """Whether this schedule has had the slot of a run, so that it is taken for unchanged.
+
+        Whatever else was edited in the file since, what has passed may wait for a run to end.
+        """
+        return next_slots(self.schedule, moment - _MOMENT, 1) == [moment]
 
     def _after(self, moment: datetime, restriction: TimeRestriction) -> DagRunInfo | None:
         return super().next_dagrun_info(

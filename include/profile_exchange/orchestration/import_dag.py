@@ -105,6 +105,7 @@ def authenticate(connection_id: str) -> list[Reference]:
         raise ConfigurationError(
             f"Connection {connection_id} is switched off: set enabled: true in its file."
         )
+    preview = is_preview()
     skip_if_missed(connection)
     url = store_url_of(connection)
     with (
@@ -120,7 +121,7 @@ def authenticate(connection_id: str) -> list[Reference]:
             now=datetime.now(UTC),
             profiles_per_part=settings().profiles_per_part,
             max_parts=settings().max_parts,
-            preview=is_preview(),
+            preview=preview,
             let_in=let_in,
             target=target,
         )

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from sqlalchemy import insert
 
 from profile_exchange.config.settings import PROJECT_ROOT, settings
-from profile_exchange.orchestration.failures import note_failure
+from profile_exchange.orchestration.failures import SILENT, note_failure
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import run as runs
 from profile_exchange.tenants.postgres.exposure_checks import exposure_checks, note_failed_check
@@ -63,6 +63,15 @@ def test_a_check_that_fails_leaves_the_import_beside_it_alone(store: str) -> Non
     note_failure(failing("check_grant", exception=ValueError("hush")))
     told = "check_grant: ValueError; see the task's log."
     assert on_record(store) == ("running", "", [told])
+
+
+@pytest.mark.parametrize("said", [{}, {"exception": None}])
+def test_a_task_that_airflow_ended_is_said_to_have_said_nothing(
+    store: str, said: dict[str, None]
+) -> None:
+    note_failure(failing("upsert", **said))
+    assert on_record(store) == ("failed", f"upsert: {SILENT}", [])
+    assert "Airflow ended this task, and nothing of it said why" in SILENT
 
 
 def test_what_a_check_knew_itself_stays(store: str) -> None:

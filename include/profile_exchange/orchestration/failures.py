@@ -13,6 +13,12 @@ from airflow.sdk.exceptions import AirflowFailException
 from profile_exchange.domain.errors import ExchangeError, FatalError
 from profile_exchange.domain.fates import CHECKS
 
+#: Airflow tells that a task has failed, and the task itself had no time to.
+SILENT = (
+    "Airflow ended this task, and nothing of it said why: it was killed, somebody marked it, or "
+    "the machine that it ran on was lost. Its log may say more."
+)
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -30,6 +36,13 @@ def told(step: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     return run
 
 
+def _sentence(error: object) -> str:
+    if error is None:
+        return SILENT
+    known = isinstance(error, ExchangeError | AirflowFailException)
+    return str(error) if known else f"{type(error).__name__}; see the task's log."
+
+
 def note_failure(context: Context) -> None:
     """A task's failure callback: the record of its goal says that the run failed, and why."""
     # Only a task that failed needs the database; a DAG file that names this does not.
@@ -39,10 +52,7 @@ def note_failure(context: Context) -> None:
     from profile_exchange.tenants.postgres.exposure_checks import note_failed_check
 
     dag_run: Any = context["dag_run"]
-    error = context.get("exception")
-    known = isinstance(error, ExchangeError | AirflowFailException)
-    message = str(error) if known else f"{type(error).__name__}; see the task's log."
-    failure = f"{context['ti'].task_id}: {message}"
+    failure = f"{context['ti'].task_id}: {_sentence(context.get('exception'))}"
     connection = registry.connection(dag_run.dag_id)
     run = (store_url_of(connection), connection.id, dag_run.run_id, failure)
     if context["ti"].task_id in CHECKS:  # they note what they know themselves

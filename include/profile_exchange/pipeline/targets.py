@@ -122,9 +122,10 @@ def check_collisions(
     """Raise `TargetRefused` for the first mapping that `colliding` finds."""
     mappings = import_goal(connection).mappings
     for mapping in colliding(database, connection.id, mappings, holding):
-        taken = mapping.target in _of_others(database, connection.id)
+        if owners := _owners(database, connection.id, mapping.target):
+            raise _of_another(database, connection, mapping, owners)
         untold = holding is not None and mapping.target in holding.untold
-        raise _collision(database, connection, mapping, untold=untold and not taken)
+        raise _collision(database, connection, mapping, untold=untold)
 
 
 def may_collide(
@@ -184,8 +185,27 @@ def _collision(
             "overwrite: true if what it holds may be written over."
         )
     return TargetRefused(
-        f"{maps}, which already holds values that it did not write, or is another connection's "
-        f"own. Map to a new property, such as {free}, or say overwrite: true."
+        f"{maps}, which already holds values that it did not write. Map to a new property, such "
+        f"as {free}, or say overwrite: true."
+    )
+
+
+def _of_another(
+    database: Database, connection: Connection, mapping: PropertyMapping, owners: Sequence[str]
+) -> TargetRefused:
+    """A target is another connection's, or this one's from before its file was renamed.
+
+    A sum that is written over then would count all again that it has counted: what was
+    contributed is remembered under the old name.
+    """
+    free = suggested_name(database, connection, mapping)
+    names = " and ".join(owners)
+    over = ", or say overwrite: true if both may write there"
+    return TargetRefused(
+        f"Connection {connection.id} maps {mapping.label} to {mapping.target}, which belongs to "
+        f"connection {names}. If the file of {connection.id} was renamed, give it back its old "
+        f"name, {' or '.join(owners)}: what it has done is on record under that. Otherwise map to "
+        f"a new property, such as {free}{'' if mapping.strategy is Strategy.SUM else over}."
     )
 
 
@@ -255,6 +275,14 @@ def are_own(database: Database, connection: Connection, names: Sequence[str]) ->
         .where(adopted_property.c.connection == connection.id, profile_property.c.id.in_(names))
     )
     return bool(database.execute(query).scalar_one() == len(names))
+
+
+def _owners(database: Database, connection_id: str, target: str) -> Sequence[str]:
+    """The other connections whose own a property is."""
+    known = adopted_property.c
+    query = select(known.connection).where(known.property_id == target)
+    others = query.where(known.connection != connection_id).order_by(known.connection)
+    return database.execute(others).scalars().all()
 
 
 def _of_others(database: Database, connection_id: str) -> set[str]:

@@ -14,9 +14,11 @@ from profile_exchange.config import registry
 from profile_exchange.config.settings import PROJECT_ROOT, settings
 from profile_exchange.installation.ports import any_free_port
 from profile_exchange.orchestration import closing, dags
+from profile_exchange.orchestration.failures import SILENT
 from profile_exchange.pipeline.runs import LOST, NOT_REPORTED
 from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import run as runs
+from profile_exchange.tenants.postgres.exposure_checks import exposure_checks, note_failed_check
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -113,9 +115,22 @@ def test_a_connection_whose_file_is_gone_is_told_too(
     assert "There is no connection" in caplog.text
 
 
-def test_a_dag_that_imports_closes_its_runs_however_they_end() -> None:
+def test_a_dag_closes_its_runs_however_they_end() -> None:
     importing = dags.build(registry.connection("taylor-times", CONNECTIONS))
     assert importing.on_failure_callback == [closing.closing_failed]
     assert importing.on_success_callback == closing.closing_succeeded
     exposing = dags.build(registry.connection("harbor-goods", CONNECTIONS))
-    assert (exposing.on_failure_callback, exposing.on_success_callback) == (None, None)
+    assert exposing.on_failure_callback == [closing.closing_failed]
+    assert exposing.on_success_callback is None
+
+
+def test_a_check_that_was_killed_is_on_record_and_one_that_said_why_stays(
+    other_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_SECRET_TAYLOR_TIMES_STORE", other_store_url)
+    note_failed_check(other_store_url, "harbor-goods", "run-2", "The last key ends.", now=ENDED)
+    for run_id in ("run-1", "run-2"):
+        dag, ti = SimpleNamespace(dag_id="harbor-goods"), SimpleNamespace(task_id="check_grant")
+        closing.closing_failed(cast("Context", {"dag": dag, "run_id": run_id, "ti": ti}))
+    noted = {c.run_id: c.failure for c in exposure_checks(other_store_url, "harbor-goods")}
+    assert noted == {"run-1": f"check_grant: {SILENT}", "run-2": "The last key ends."}

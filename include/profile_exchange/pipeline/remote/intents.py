@@ -34,7 +34,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy import Connection as Database
@@ -52,6 +51,7 @@ from profile_exchange.pipeline.remote.matching import looked_for
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_UNSETTLED
 from profile_exchange.pipeline.remote.rivals import change_state
 from profile_exchange.pipeline.runs import Run
+from profile_exchange.store.arrays import are_among
 from profile_exchange.store.tables import contribution, sum_intent
 
 _NAMES = [column.name for column in sum_intent.columns if column.name != "asked_at"]
@@ -247,8 +247,9 @@ def hold_before(run: Run, intent: Intent, holds: Decimal) -> None:
 
 def hold_nothing(run: Run, intent: Intent) -> None:
     """A property was emptied: all that comes is added, and what the ledger said is forgotten."""
-    ledger, key = contribution, tuple_(contribution.c.property_id, contribution.c.target_id)
-    forgotten = and_(ledger.c.connection == run.connection.id, key.in_([intent.key]))
+    ledger = contribution
+    about = are_among(ledger.c.property_id, ledger.c.target_id, [intent.key])
+    forgotten = and_(ledger.c.connection == run.connection.id, about)
     anew = {"before": 0, "difference": func.coalesce(sum_intent.c.amount, 0)}
     with run.engine.begin() as database:
         database.execute(update(sum_intent).where(_about(run, {intent.key})).values(**anew))
@@ -277,7 +278,7 @@ def _about(run: Run, keys: Collection[Key]) -> ColumnElement[bool]:
     table = sum_intent
     return and_(
         table.c.connection == run.connection.id,
-        tuple_(table.c.property_id, table.c.target_id).in_(list(keys)),
+        are_among(table.c.property_id, table.c.target_id, keys),
     )
 
 

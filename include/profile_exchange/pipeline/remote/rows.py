@@ -21,6 +21,7 @@ from profile_exchange.pipeline.ports import Result
 from profile_exchange.pipeline.remote.new_profiles import UNFIT, unfit
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settled
+from profile_exchange.store.arrays import is_among
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.staging import COLUMN_OF
 
@@ -72,7 +73,7 @@ def answered(
 
 def entries_to(database: Database, run: Run, targets: dict[UUID, UUID]) -> dict[str, Entry]:
     """Entries of profiles that were answered, each to the profile of the tenant's it is."""
-    query = _rows(run).where(run.staging.mapped.c.profile_id.in_(targets))
+    query = _rows(run).where(is_among(run.staging.mapped.c.profile_id, targets))
     found = {}
     for row in database.execute(query):
         entry = _entry(run, row)

@@ -89,10 +89,11 @@ def settle_open(run: Run, asking: Asking) -> set[Key]:
     with run.engine.connect() as database:
         left = open_intents(database, run)
     asking.let_finish(last_asked(run))
-    undone = _settle_by_reading(run, asking.target, left, again=True)
-    if undone:
-        drop(run, {intent.key for intent in undone})
-    return {intent.key for intent in undone if intent.asked}
+    asked = (intent for intent in left if intent.asked)
+    undone = {i.key for i in _settle_by_reading(run, asking.target, asked, again=True)}
+    # What was never asked for cannot have been done: nobody has to look.
+    drop(run, undone | {intent.key for intent in left if not intent.asked})
+    return undone
 
 
 def add_up(

@@ -133,10 +133,16 @@ def _rules(run: Run, row: Row[Any]) -> Iterator[Rule]:
 
 
 def _introduction(run: Run, row: Row[Any]) -> Iterator[Rule]:
-    """What came with a profile that may be about to be created."""
+    """What came with a profile that may be about to be created.
+
+    Its identifiers are those that it was looked for by, and is looked for the next time: a tenant
+    may compare them as they are.
+    """
     identifiers: dict[str, list[str]] = {}
     for pair in (pair for link in run.goal.links for pair in link):
-        identifiers.setdefault(pair.ours, []).extend(row.identifiers.get(pair.theirs, ()))
+        compared = compared_as(run, pair)
+        values = (normalise(value, compared) for value in row.identifiers.get(pair.theirs, ()))
+        identifiers.setdefault(pair.ours, []).extend(filter(None, values))
     told: dict[str, Sequence[str]] = {
         **identifiers,
         CONSENTED_OBJECTIVES: row.consented,

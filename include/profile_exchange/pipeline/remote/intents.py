@@ -8,7 +8,7 @@ added.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -61,7 +62,10 @@ Key = tuple[str, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is to be added to one property of one profile, and what it holds without that."""
+    """What is to be added to one property of one profile, and what it holds without that.
+
+    It is a package's ``own`` if that brings any of it.
+    """
 
     property_id: str
     target_id: UUID
@@ -69,6 +73,7 @@ class Intent:
     difference: Decimal
     leaves_nothing: bool
     asked: bool
+    own: bool
 
     @property
     def key(self) -> Key:
@@ -87,12 +92,52 @@ class Intent:
         return Rule(self.property_id, (canonical(self.difference),), Strategy.SUM)
 
 
-def intend(database: Database, run: Run, package: IdRange, now: datetime) -> None:
-    """Write down what a package adds, and what it takes out of profiles that it has left."""
+def intend(
+    database: Database, run: Run, package: IdRange, now: datetime, anew: Collection[Key] = ()
+) -> None:
+    """Write down what a package adds, and what it takes out of profiles that it has left.
+
+    What is open of ``anew`` is written down anew. That the tenant was asked for it is kept, and so
+    is what it was asked for another package, where this one adds nothing. All else that the tenant
+    was asked for stays as it is, and nothing is added to it.
+    """
+    table = sum_intent
+    taken_back = delete(table).where(_about(run, anew)).returning(table)
+    before = database.execute(taken_back).mappings().all()
     for mapping in summed(run.goal):
         _intend(database, run, _answered(run, package), mapping, now)
     for mapping in summed(run.goal):
         _intend_to_take_out(database, run, package, mapping, now)
+    _keep_asked(database, run, package, [dict(row) for row in before if row["asked_at"]])
+
+
+def _keep_asked(
+    database: Database, run: Run, package: IdRange, before: Sequence[dict[str, Any]]
+) -> None:
+    """Note again what the tenant was asked for ``before`` what was open was written down anew."""
+    if not before:
+        return
+    table, keys = sum_intent, {(row["property_id"], row["target_id"]) for row in before}
+    same = and_(
+        table.c.connection == run.connection.id,
+        table.c.property_id == bindparam("its_property"),
+        table.c.target_id == bindparam("its_target"),
+    )
+    asked = [
+        {"its_property": r["property_id"], "its_target": r["target_id"], "at": r["asked_at"]}
+        for r in before
+    ]
+    database.execute(update(table).where(same).values(asked_at=bindparam("at")), asked)
+    there = select(table.c.property_id, table.c.target_id).where(_about(run, keys))
+    known = {(row.property_id, row.target_id) for row in database.execute(there)}
+    others = [
+        row
+        for row in before
+        if (row["property_id"], row["target_id"]) not in known
+        and not package.first <= row["source_id"] <= package.last
+    ]
+    if others:
+        database.execute(insert(table), others)
 
 
 def _answered(run: Run, package: IdRange) -> Subquery:
@@ -147,6 +192,7 @@ def _intend(
         .select_from(mapped.outerjoin(entries, same))
         .where(or_(amount.isnot(None), func.coalesce(before.from_another, False)))
         .where(or_(amount.is_distinct_from(before.amount), before.from_another))
+        .where(~_was_asked_for(run, mapping.target, mapped.c.target_id))
     )
     database.execute(insert(sum_intent).from_select(_NAMES, rows).on_conflict_do_nothing())
 
@@ -186,8 +232,20 @@ def _intend_to_take_out(
         ledger.c.source_id.between(package.first, package.last),
         or_(superseded, moved),
         ~taken_over,
+        ~_was_asked_for(run, mapping.target, ledger.c.target_id),
     )
     database.execute(insert(sum_intent).from_select(_NAMES, rows).on_conflict_do_nothing())
+
+
+def _was_asked_for(run: Run, target: str, target_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether something else is open, of which nobody knows whether it was added."""
+    other = sum_intent.alias("other_intent")
+    return exists().where(
+        other.c.connection == run.connection.id,
+        other.c.property_id == target,
+        other.c.target_id == target_id,
+        other.c.asked_at.isnot(None),
+    )
 
 
 def _behind_one_rejected(run: Run, package: IdRange) -> Select[Any]:
@@ -219,9 +277,13 @@ def _held_in_all(run: Run, target: str, target_id: ColumnElement[Any]) -> Column
     return total.scalar_subquery()
 
 
-def open_intents(database: Database, run: Run) -> list[Intent]:
-    """What is open, of all packages and runs of the connection."""
+def open_intents(database: Database, run: Run, package: IdRange) -> list[Intent]:
+    """What is open, of any run, about profiles that a package writes to or has written to.
+
+    What else another package has left open is left to it.
+    """
     table = sum_intent
+    own = table.c.source_id.between(package.first, package.last)
     query = (
         select(
             table.c.property_id,
@@ -230,12 +292,31 @@ def open_intents(database: Database, run: Run) -> list[Intent]:
             func.sum(table.c.difference),
             func.bool_and(table.c.amount.is_(None)),
             func.bool_or(table.c.asked_at.isnot(None)),
+            func.bool_or(own),
         )
-        .where(table.c.connection == run.connection.id)
+        .where(table.c.connection == run.connection.id, _concerns(run, package))
         .group_by(table.c.property_id, table.c.target_id)
         .order_by(table.c.target_id)
     )
     return [Intent(*row) for row in database.execute(query)]
+
+
+def _concerns(run: Run, package: IdRange) -> ColumnElement[bool]:
+    """Whether an intent is about a profile of the tenant's that a package has to do with."""
+    table, sent, ledger = sum_intent, run.staging.sent, contribution
+    mine = table.alias("mine")
+    brought = select(mine.c.target_id).where(
+        mine.c.connection == run.connection.id,
+        mine.c.source_id.between(package.first, package.last),
+    )
+    found = select(sent.c.target_id).where(
+        sent.c.profile_id.between(package.first, package.last), sent.c.target_id.isnot(None)
+    )
+    left = exists().where(
+        ledger.c.source_id.between(package.first, package.last),
+        *(ledger.c[name] == table.c[name] for name in ("connection", "property_id", "target_id")),
+    )
+    return or_(table.c.target_id.in_(brought), table.c.target_id.in_(found), left)
 
 
 def hold_before(run: Run, intent: Intent, holds: Decimal) -> None:
@@ -245,15 +326,16 @@ def hold_before(run: Run, intent: Intent, holds: Decimal) -> None:
         database.execute(change.values(before=holds))
 
 
-def hold_nothing(run: Run, intent: Intent) -> None:
-    """A property was emptied: all that comes is added, and what the ledger said is forgotten."""
+def hold_nothing(run: Run, package: IdRange, now: datetime, keys: Collection[Key]) -> None:
+    """Properties were emptied: what the ledger said is forgotten, and all that comes is added.
+
+    That is also what has not changed since it was added.
+    """
     ledger = contribution
-    about = are_among(ledger.c.property_id, ledger.c.target_id, [intent.key])
-    forgotten = and_(ledger.c.connection == run.connection.id, about)
-    anew = {"before": 0, "difference": func.coalesce(sum_intent.c.amount, 0)}
+    about = are_among(ledger.c.property_id, ledger.c.target_id, keys)
     with run.engine.begin() as database:
-        database.execute(update(sum_intent).where(_about(run, {intent.key})).values(**anew))
-        database.execute(delete(ledger).where(forgotten))
+        database.execute(delete(ledger).where(ledger.c.connection == run.connection.id, about))
+        intend(database, run, package, now, keys)
 
 
 def note_asked(run: Run, keys: Collection[Key]) -> None:

@@ -81,19 +81,20 @@ def take_turn(database: Database, run: Run) -> None:
     database.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def settle_open(run: Run, asking: Asking) -> set[Key]:
+def settle_open(run: Run, asking: Asking, package: IdRange) -> set[Key]:
     """Settle what an earlier attempt, or an earlier run, left open: by reading, not by guessing.
 
-    Returns what was asked for, and is not done.
+    Returns what was asked for, and is not done. It stays open: whoever adds to it next has to know
+    that it may yet be carried out.
     """
     with run.engine.connect() as database:
-        left = open_intents(database, run)
-    asking.let_finish(last_asked(run))
-    asked = (intent for intent in left if intent.asked)
-    undone = {i.key for i in _settle_by_reading(run, asking.target, asked, again=True)}
+        left = open_intents(database, run, package)
     # What was never asked for cannot have been done: nobody has to look.
-    drop(run, undone | {intent.key for intent in left if not intent.asked})
-    return undone
+    drop(run, {intent.key for intent in left if not intent.asked})
+    asked = [intent for intent in left if intent.asked]
+    if asked:
+        asking.let_finish(last_asked(run))
+    return {each.key for each in _settle_by_reading(run, asking.target, asked, again=True)}
 
 
 def add_up(
@@ -104,30 +105,41 @@ def add_up(
     ``doubtful`` is what the tenant was asked for before, without an answer.
     """
     with run.engine.begin() as database:
-        stuck = {intent.key for intent in open_intents(database, run)}
-        intend(database, run, package, now)
-    _read_shared(run, asking.target, stuck)
-    with run.engine.connect() as database:
-        open_now = [each for each in open_intents(database, run) if each.key not in stuck]
+        left = {intent.key for intent in open_intents(database, run, package)}
+        intend(database, run, package, now, doubtful)
+    stuck = left.difference(doubtful)
+    _read_shared(run, asking.target, package, now, stuck)
+    open_now = _to_add(run, package, stuck)
     nothing = {each.key for each in open_now if not each.difference}
     enter(run, nothing, written=False)
     _send(run, asking, [each for each in open_now if each.difference], set(doubtful))
 
 
-def _read_shared(run: Run, target: Target, stuck: Collection[Key]) -> None:
+def _to_add(run: Run, package: IdRange, stuck: Collection[Key]) -> list[Intent]:
+    with run.engine.connect() as database:
+        found = open_intents(database, run, package)
+    return [intent for intent in found if intent.own and intent.key not in stuck]
+
+
+def _read_shared(
+    run: Run, target: Target, package: IdRange, now: datetime, stuck: Collection[Key]
+) -> None:
     """Of properties that others write to as well, only reading tells what they hold before."""
     shared = {m.target for m in summed(run.goal) if m.overwrite}
     if not shared:
         return
-    with run.engine.connect() as database:
-        wanted = [i for i in open_intents(database, run) if i.property_id in shared]
-    for intent in (each for each in wanted if each.key not in stuck):
+    emptied = set()
+    for intent in _to_add(run, package, stuck):
+        if intent.property_id not in shared:
+            continue
         read = target.values(intent.target_id, [intent.property_id])
         if read is not None and not present(read.get(intent.property_id, ())):
-            hold_nothing(run, intent)
+            emptied.add(intent.key)
         else:
             holds = _number(read or {}, intent.property_id) or Decimal(0)
             hold_before(run, intent, holds)
+    if emptied:
+        hold_nothing(run, package, now, emptied)
 
 
 def _send(run: Run, asking: Asking, intents: Iterable[Intent], doubtful: set[Key]) -> None:
@@ -253,13 +265,6 @@ def _number(read: Mapping[str, Any], property_id: str) -> Decimal | None:
         return amount(read.get(property_id, ())) or Decimal(0)
     except ValueError:
         return None
-
-
-def mark_stuck(run: Run) -> None:
-    """Say of this run's profiles that a sum of theirs is still open from an earlier one."""
-    with run.engine.connect() as database:
-        keys = {intent.key for intent in open_intents(database, run)}
-    mark_unsettled(run, keys)
 
 
 def forget_replaced(database: Database, run: Run, package: IdRange) -> None:

@@ -69,9 +69,8 @@ def upsert(
         _write_winners_again(run, package, asking)
         if summed(run.goal):
             sums.take_turn(guard, run)
-            doubtful = sums.settle_open(run, asking)
+            doubtful = sums.settle_open(run, asking, package)
             sums.add_up(run, asking, package, now, doubtful)
-            sums.mark_stuck(run)
         return _enter(run, package, now)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 from uuid import UUID
@@ -80,6 +81,15 @@ def entries_to(database: Database, run: Run, targets: dict[UUID, UUID]) -> dict[
         target = str(targets[row.profile_id])
         found[str(row.profile_id)] = Entry(profile_id=target, rules=entry.rules)
     return found
+
+
+def entries_by_identifiers(
+    database: Database, run: Run, profiles: Collection[UUID]
+) -> dict[str, Entry]:
+    """Entries of profiles that are known to be there, each to whom its identifiers find."""
+    query = _rows(run).where(is_among(run.staging.mapped.c.profile_id, profiles))
+    entries = ((str(row.profile_id), _entry(run, row)) for row in database.execute(query))
+    return {name: replace(entry, creates=False, legislation=None) for name, entry in entries}
 
 
 def _rows(run: Run) -> Select[Any]:

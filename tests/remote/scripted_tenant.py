@@ -91,7 +91,9 @@ class ScriptedTenant(ScriptedPartner):
         if len(wanted["property"]) != 1 or wanted["property"][0] not in self.unique:
             return Answer({}, status=501)
         name = wanted["property"][0]
-        found = [each for each in self.held.values() if each.properties.get(name) == wanted["value"]]
+        found = [
+            each for each in self.held.values() if each.properties.get(name) == wanted["value"]
+        ]
         return Answer({"profiles": [{"id": each.id} for each in found]})
 
     def _property(self, request: Request, name: str) -> Answer:
@@ -103,7 +105,11 @@ class ScriptedTenant(ScriptedPartner):
 
     def _described(self, name: str) -> dict[str, Any]:
         count = sum(name in each.properties for each in self.held.values())
-        told = {"filterType": self.types[name], "indexed": name in self.unique, "profileCount": count}
+        told = {
+            "filterType": self.types[name],
+            "indexed": name in self.unique,
+            "profileCount": count,
+        }
         return {"id": name, **told}
 
     def _profile(self, name: str) -> Answer:

@@ -50,6 +50,7 @@ from profile_exchange.pipeline.remote.intents import (
     note_asked,
     open_intents,
 )
+from profile_exchange.pipeline.remote.merged import follow_merged
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_REFUSED
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.sources import staged_key
@@ -104,6 +105,7 @@ def add_up(
 
     ``doubtful`` is what the tenant was asked for before, without an answer.
     """
+    follow_merged(run, package, asking.target)
     with run.engine.begin() as database:
         left = {intent.key for intent in open_intents(database, run, package)}
         intend(database, run, package, now, doubtful)
@@ -228,6 +230,9 @@ def _settle_otherwise(run: Run, target: Target, intents: list[Intent], result: R
     if result.state not in _NOT_DONE:
         _settle_by_reading(run, target, intents)
         return
+    if result.state == State.NOTFOUND.value:
+        # Who is gone has taken along what was to be taken out.
+        enter(run, {intent.key for intent in intents if intent.leaves_nothing}, written=False)
     keys, about = {intent.key for intent in intents}, next(iter(result.about), "")
     if result.state in _NOT_MEANT:
         drop(run, keys, result.state, about, of=_NOTHING_WRITTEN)

@@ -20,7 +20,7 @@ from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
 from profile_exchange.pipeline.ports import Result, Target
 from profile_exchange.pipeline.remote import rows
-from profile_exchange.pipeline.remote.intents import brings
+from profile_exchange.pipeline.remote.intending import brings
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_UNSETTLED
 from profile_exchange.pipeline.remote.rivals import change_state
 from profile_exchange.pipeline.runs import Run

@@ -30,8 +30,10 @@ from profile_exchange.store.staging import COLUMN_OF
 MAX_ALTERNATIVES = 100
 
 
-def unanswered(database: Database, run: Run, package: IdRange, most: int) -> dict[str, Entry]:
-    """Entries that are not known to be done, by profile id: those never sent come first."""
+def unanswered(
+    database: Database, run: Run, package: IdRange, most: int, last: Iterable[str] = ()
+) -> dict[str, Entry]:
+    """Entries that are not known to be done, by profile id: some come ``last``."""
     mapped, sent = run.staging.mapped, run.staging.sent
     answered = exists().where(sent.c.profile_id == mapped.c.profile_id, sent.c.state.isnot(None))
     waiting = and_(
@@ -39,7 +41,8 @@ def unanswered(database: Database, run: Run, package: IdRange, most: int) -> dic
         ~settled(run.staging, mapped),
         ~answered,
     )
-    query = _rows(run).where(waiting).order_by(mapped.c.profile_id).limit(most)
+    comes_last = is_among(mapped.c.profile_id, [UUID(name) for name in last])
+    query = _rows(run).where(waiting).order_by(comes_last, mapped.c.profile_id).limit(most)
     return {str(row.profile_id): _entry(run, row) for row in database.execute(query)}
 
 
@@ -151,8 +154,8 @@ def _introduction(run: Run, row: Row[Any]) -> Iterator[Rule]:
     identifiers: dict[str, list[str]] = {}
     for pair in (pair for link in run.goal.links for pair in link):
         compared = compared_as(run, pair)
-        values = (normalise(value, compared) for value in row.identifiers.get(pair.theirs, ()))
-        identifiers.setdefault(pair.ours, []).extend(filter(None, values))
+        normal = (normalise(value, compared) for value in row.identifiers.get(pair.theirs, ()))
+        identifiers.setdefault(pair.ours, []).extend(filter(None, normal))
     told: dict[str, Sequence[str]] = {
         **identifiers,
         CONSENTED_OBJECTIVES: row.consented,

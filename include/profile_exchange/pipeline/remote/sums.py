@@ -37,18 +37,18 @@ from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
 from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
 from profile_exchange.pipeline.remote.asking import UNANSWERED, UNREADABLE, Asking
+from profile_exchange.pipeline.remote.intending import hold_nothing, intend
 from profile_exchange.pipeline.remote.intents import (
     Intent,
     Key,
     drop,
     enter,
     hold_before,
-    hold_nothing,
-    intend,
     last_asked,
     mark_unsettled,
     note_asked,
     open_intents,
+    refuse,
 )
 from profile_exchange.pipeline.remote.merged import follow_merged
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_REFUSED
@@ -149,25 +149,24 @@ def _send(run: Run, asking: Asking, intents: Iterable[Intent], doubtful: set[Key
     for intent in intents:
         waiting.setdefault(str(intent.target_id), []).append(intent)
     while waiting:
-        some = dict(list(waiting.items())[: asking.size])
+        some = asking.turn(waiting)
         note_asked(run, {intent.key for each in some.values() for intent in each})
-        reply = asking.ask({name: _entry(name, each) for name, each in some.items()})
+        entries = {name: _entry(name, each) for name, each in some.items()}
+        reply = asking.ask(entries, more=len(waiting) > len(some))
+        if reply.verdict is Verdict.LOST:
+            asking.let_finish(last_asked(run))
         answered = {name: waiting.pop(name) for name in reply.results}
         _settle(run, asking.target, answered, reply.results, doubtful)
         if _may_be_done(reply):
             unknown = [waiting.pop(name) for name in some.keys() - reply.results.keys()]
-            left = _settle_unknown(run, asking, reply, chain.from_iterable(unknown))
+            left = _settle_unknown(run, asking, chain.from_iterable(unknown))
             waiting |= left
             if reply.verdict is Verdict.LOST:
                 doubtful |= {intent.key for each in left.values() for intent in each}
 
 
-def _settle_unknown(
-    run: Run, asking: Asking, reply: Reply, intents: Iterable[Intent]
-) -> dict[str, list[Intent]]:
+def _settle_unknown(run: Run, asking: Asking, intents: Iterable[Intent]) -> dict[str, list[Intent]]:
     """Find out about sums without an answer. Returns what has to be sent again, by profile."""
-    if reply.verdict is Verdict.LOST:
-        asking.let_finish(last_asked(run))
     left: dict[str, list[Intent]] = {}
     for intent in _settle_by_reading(run, asking.target, intents, again=True):
         left.setdefault(str(intent.target_id), []).append(intent)
@@ -194,7 +193,9 @@ def _settle(
     added: set[Key] = set()
     for name, result in results.items():
         intents = answered[name]
-        if any(intent.key in doubtful for intent in intents):
+        if result.state == UNANSWERED:
+            _settle_unanswered(run, target, intents, doubtful)
+        elif any(intent.key in doubtful for intent in intents):
             _settle_doubtful(run, target, intents, result)
         elif result.state == State.MODIFIED.value:
             added |= {intent.key for intent in intents}
@@ -222,11 +223,16 @@ def _confirm(run: Run, target: Target, intents: Iterable[Intent]) -> None:
             mark_unsettled(run, [intent.key])
 
 
+def _settle_unanswered(
+    run: Run, target: Target, intents: list[Intent], doubtful: Collection[Key]
+) -> None:
+    """Give up what the tenant does not answer; what may yet be carried out stays written down."""
+    left = {i.key for i in _settle_by_reading(run, target, intents, again=True)}
+    refuse(run, left, UNANSWERED)
+    drop(run, left.difference(doubtful))
+
+
 def _settle_otherwise(run: Run, target: Target, intents: list[Intent], result: Result) -> None:
-    if result.state == UNANSWERED:
-        left = _settle_by_reading(run, target, intents, again=True)
-        drop(run, {intent.key for intent in left}, UNANSWERED)
-        return
     if result.state not in _NOT_DONE:
         _settle_by_reading(run, target, intents)
         return

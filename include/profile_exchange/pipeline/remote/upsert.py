@@ -98,8 +98,9 @@ def _ask_for_all(
 ) -> None:
     while True:
         with run.engine.begin() as database:
-            entries = rows.unanswered(database, run, package, asking.size)
-            _note_sent(database, run, entries, now)
+            # One more than is asked about tells that there are more.
+            entries = rows.unanswered(database, run, package, asking.size + 1, asking.aside)
+            _note_sent(database, run, asking.turn(entries), now)
         if not entries:
             return
         with _turn(guard, run, alone=asking.alone):

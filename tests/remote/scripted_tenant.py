@@ -41,13 +41,14 @@ class ScriptedTenant(ScriptedPartner):
     ``values`` and ``sums`` are faults of its next writes of either, ``types`` what it says of its
     properties. ``names`` are the states in which it says which profile it found, and what asks for
     nothing it may skip. ``listed`` are its segments and objectives; None are not ours to see.
-    ``under_way`` are requests that it has yet to carry out.
+    ``under_way`` are requests that it has yet to carry out, ``unique`` its unique identifiers.
     """
 
     def __init__(self) -> None:
         super().__init__(self._respond)
         self.held: dict[str, Held] = {}
         self.types = {"email": "EMAIL", "section": "SELECT", "articles": "RANGE"}
+        self.unique = {"email"}
         self.values: list[Played] = []
         self.sums: list[Played] = []
         self.names = {"CREATED", "MODIFIED", "UNCHANGED"}
@@ -87,9 +88,12 @@ class ScriptedTenant(ScriptedPartner):
             kind: [text for key, text in request.query if key == kind]
             for kind in ("property", "value")
         }
-        if wanted["property"] != ["email"]:
+        if len(wanted["property"]) != 1 or wanted["property"][0] not in self.unique:
             return Answer({}, status=501)
-        found = [each for each in self.held.values() if each.properties["email"] == wanted["value"]]
+        name = wanted["property"][0]
+        found = [
+            each for each in self.held.values() if each.properties.get(name) == wanted["value"]
+        ]
         return Answer({"profiles": [{"id": each.id} for each in found]})
 
     def _property(self, request: Request, name: str) -> Answer:
@@ -101,7 +105,11 @@ class ScriptedTenant(ScriptedPartner):
 
     def _described(self, name: str) -> dict[str, Any]:
         count = sum(name in each.properties for each in self.held.values())
-        told = {"filterType": self.types[name], "indexed": name == "email", "profileCount": count}
+        told = {
+            "filterType": self.types[name],
+            "indexed": name in self.unique,
+            "profileCount": count,
+        }
         return {"id": name, **told}
 
     def _profile(self, name: str) -> Answer:
@@ -124,16 +132,26 @@ class ScriptedTenant(ScriptedPartner):
 
     def _entry(self, entry: dict[str, Any]) -> dict[str, Any]:
         found = self._found(entry)
+        if found is None and entry["strategy"] == "UPSERT":
+            return self._created(entry)
         if found is None:
             return {"identifier": entry["identifier"], "state": "NOTFOUND"}
         if self.skips_nothing_to_do and not entry["properties"]:
             return {"identifier": entry["identifier"], "state": "SKIPPED"}
         before = json.dumps(found.properties)
         for rule in entry["properties"]:
-            self._rule(found, rule)
+            if rule["restriction"] != "NEW_PROFILES_ONLY":
+                self._rule(found, rule)
         state = "UNCHANGED" if json.dumps(found.properties) == before else "MODIFIED"
         named = {"profileId": found.id} if state in self.names else {}
         return {"identifier": entry["identifier"], "state": state, **named}
+
+    def _created(self, entry: dict[str, Any]) -> dict[str, Any]:
+        made = Held(str(uuid.uuid4()))
+        for rule in entry["properties"]:
+            self._rule(made, rule)
+        self.held[made.id] = made
+        return {"identifier": entry["identifier"], "state": "CREATED", "profileId": made.id}
 
     def _found(self, entry: dict[str, Any]) -> Held | None:
         if "profileId" in entry:

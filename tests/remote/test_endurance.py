@@ -12,7 +12,7 @@ import pytest
 from profile_exchange.domain.entries import Entry, Rule
 from profile_exchange.domain.errors import ProtocolViolation, SourceUnavailable
 from profile_exchange.pipeline.ports import Verdict
-from profile_exchange.pipeline.remote.asking import UNREADABLE, Asking, Endurance
+from profile_exchange.pipeline.remote.asking import UNANSWERED, UNREADABLE, Asking, Endurance
 from profile_exchange.tenants.rest.client import RestClient
 from profile_exchange.tenants.rest.credentials import TenantCredentials
 from profile_exchange.tenants.rest.network import Patience
@@ -72,7 +72,7 @@ def test_requests_without_an_answer_are_counted_until_one_is_answered(
     one_told = Played(lambda results: Answer(results[:1]))
     summed.values = [lost, lost, one_told, lost, lost]
     states = ask_for_all(Asking(target, (), quick()), entries(summed, 3))
-    assert sorted(states.values()) == ["MODIFIED", "UNCHANGED", "UNCHANGED"]
+    assert list(states.values()) == ["MODIFIED"] * 3
     summed.values = [lost] * 9
     with pytest.raises(SourceUnavailable, match="does not say what became"):
         ask_for_all(Asking(target, (), quick()), entries(summed, 3))
@@ -93,15 +93,15 @@ def test_nobody_waits_longer_than_there_is_patience_for(
     assert 4 <= min(waited[2:]) <= max(waited[2:]) <= 8
 
 
-def refusing(tenant: ScriptedTenant, *names: str) -> None:
-    """Let the tenant answer 400 to every request that has one of these in it."""
+def refusing(tenant: ScriptedTenant, *names: str, status: int = 400) -> None:
+    """Let the tenant answer 400, or another status, to all requests that have one of these."""
     well = tenant.respond
 
     def respond(request: Request) -> Answer:
         if request.method == "PUT":
             sent = {each["identifier"] for each in json.loads(request.body)}
             if sent & set(names):
-                return Answer({}, status=400)
+                return Answer({}, status=status)
         return well(request)
 
     tenant.respond = respond
@@ -126,3 +126,28 @@ def test_a_tenant_that_refuses_everything_is_asked_so_often_and_no_more(
     with pytest.raises(ProtocolViolation, match="400 or 413 to one entry after the other"):
         ask_for_all(Asking(target, (), quick()), waiting)
     assert len(summed.writes) < 60
+
+
+@pytest.mark.parametrize("places", [(0,), (77, 300), (0, 1, 2), (499,)], ids=str)
+def test_entries_that_make_a_tenant_fail_are_told_from_a_tenant_that_is_down(
+    target: RestTarget, summed: ScriptedTenant, places: tuple[int, ...]
+) -> None:
+    waiting = entries(summed, 500)
+    bad = [list(waiting)[place] for place in places]
+    refusing(summed, *bad, status=500)
+    states = ask_for_all(Asking(target, (), quick(attempts=8)), waiting)
+    assert {name for name, state in states.items() if state == UNANSWERED} == set(bad)
+    assert len(states) == 500
+    assert len(summed.writes) < 80
+
+
+def test_a_tenant_that_is_down_is_asked_so_often_and_no_entry_is_given_up(
+    target: RestTarget, summed: ScriptedTenant
+) -> None:
+    waiting = entries(summed, 500)
+    asking = Asking(target, (), quick(attempts=8))
+    assert len(asking.ask(waiting).results) == 500
+    refusing(summed, *waiting, status=500)
+    with pytest.raises(SourceUnavailable, match="does not say what became"):
+        ask_for_all(asking, waiting)
+    assert len(summed.writes) < 20

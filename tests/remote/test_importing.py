@@ -11,6 +11,7 @@ from profile_exchange.store.database import engine_for
 from profile_exchange.store.tables import profile, sum_intent
 from tests.accepting.conftest import Writer
 from tests.remote.over_api import LOST_AFTER, LOST_BEFORE, ApiClient, RemoteExchange
+from tests.remote.summing import SummingExchange
 
 GOAL = {
     "links": [{"theirs": "email", "ours": "email"}],
@@ -92,3 +93,14 @@ def test_a_preview_says_what_can_be_known(exchange: RemoteExchange) -> None:
     assert (foretold.counts.unmatched, foretold.undecided) == (1, 3)
     assert "which alone knows who they are" in foretold.sentence()
     assert exchange.client.sent == []
+
+
+def test_who_is_created_is_found_again_however_the_tenant_compares(
+    summing: SummingExchange,
+) -> None:
+    """It is introduced with what it was looked for by: a tenant may compare values as they are."""
+    summing.goal = {**summing.goal, "unmatched": "create"}
+    summing.theirs = [{"id": 1, "email": " New@Example.org ", "visits": "3"}]
+    assert summing.counts().created == 1
+    assert summing.found("new").properties["articles"] == ["3"]
+    assert summing.counts().unchanged == 1

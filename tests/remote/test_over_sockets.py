@@ -219,6 +219,36 @@ def test_an_entry_that_is_too_large_alone_stops_nobody_else(
     assert held(tenant)[1:] == WRITTEN[1:]
 
 
+def failing(tenant: ScriptedTenant, *names: str, kind: bytes = b"") -> None:
+    """Let the tenant answer 500 to every request that has one of these profiles in it."""
+    well, bad = tenant.respond, {f"{name}@example.org" for name in names}
+    ids = {each.id for each in tenant.held.values() if each.properties["email"][0] in bad}
+
+    def respond(request: Request) -> Answer:
+        hit = any(each.encode() in request.body for each in bad | ids)
+        if request.method == "PUT" and hit and kind in request.body:
+            return Answer({}, status=500)
+        return well(request)
+
+    tenant.respond = respond
+
+
+@pytest.mark.parametrize("kind", [b"", b"INCREMENT"], ids=["values", "sums"])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_that_makes_the_tenant_fail_stops_nobody_else(
+    exchange: RemoteExchange, tenant: ScriptedTenant, name: str, kind: bytes
+) -> None:
+    well = tenant.respond
+    failing(tenant, name, kind=kind)
+    counts = exchange.counts()
+    assert (counts.rejected, counts.modified) == (1, 2)
+    good = [each for each in WRITTEN if each["email"] != [f"{name}@example.org"]]
+    assert [each for each in held(tenant) if each in good] == good
+    tenant.respond = well
+    assert exchange.counts().rejected == 0
+    assert (held(tenant), tenant.added) == (WRITTEN, 3)
+
+
 def test_a_missing_answer_of_a_request_that_was_cut_to_size_adds_no_sum_twice(
     exchange: RemoteExchange, tenant: ScriptedTenant, client: RestClient
 ) -> None:

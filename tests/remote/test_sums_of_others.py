@@ -96,3 +96,34 @@ def test_with_overwrite_an_answer_that_is_lost_is_settled_by_what_was_read_befor
     summing.served.sums = [Played(faults.hung_up, processed)]
     assert summing.counts().modified == 1
     assert (summing.articles("a"), summing.served.added) == (["13"], 1)
+
+
+def test_what_all_mappings_bring_is_added_where_somebody_has_emptied_a_property(
+    summing: SummingExchange,
+) -> None:
+    """Also what has not changed since it was added: it is gone with the rest."""
+    shared = {"to": "articles", "strategy": "SUM", "overwrite": True}
+    mappings = [{"from": "visits", **shared}, {"from": "clicks", **shared}]
+    summing.goal = {**summing.goal, "mappings": mappings}
+    summing.their_properties = {**summing.their_properties, "clicks": "RANGE"}
+    summing.theirs = [{"id": 1, "email": "a@example.org", "visits": "4", "clicks": "3"}]
+    summing.run()
+    assert summing.articles("a") == ["7"]
+    del summing.found("a").properties["articles"]
+    summing.theirs = [{**summing.theirs[0], "clicks": "5"}]
+    assert summing.counts().modified == 1
+    assert summing.articles("a") == ["9"]
+    assert summing.counts().unchanged == 1
+
+
+def test_a_property_that_was_deleted_and_is_made_anew_gets_all_that_comes(
+    summing: SummingExchange,
+) -> None:
+    summing.receives({1: ("a", 3), 2: ("b", 4)})
+    summing.run()
+    summing.served.types.pop("articles")
+    for each in summing.served.held.values():
+        each.properties.pop("articles", None)
+    assert summing.counts().modified == 2
+    assert summing.articles("a", "b") == ["3", "4"]
+    assert summing.counts().unchanged == 2

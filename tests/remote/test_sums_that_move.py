@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.remote.scripted_tenant import Played
+import uuid
+
+from tests.remote.scripted_tenant import Held, Played
 from tests.remote.summing import SummingExchange
 from tests.tenants import faults
 
@@ -69,3 +71,46 @@ def test_a_part_is_taken_out_once_though_the_answer_to_it_is_lost(
     summing.run()
     assert summing.articles("a", "b", "c") == [None, "3", "4"]
     assert summing.open_sums() == 0
+
+
+def merge_into_another(summing: SummingExchange, name: str) -> None:
+    """The tenant merges a profile: it has another id from now on, and the old one is gone."""
+    old = summing.found(name)
+    del summing.served.held[old.id]
+    merged = Held(str(uuid.uuid4()), old.properties)
+    summing.served.held[merged.id] = merged
+
+
+def test_what_the_tenant_merges_takes_its_sum_along(summing: SummingExchange) -> None:
+    summing.receives({1: ("a", 3)})
+    summing.run()
+    for visits in (3, 3, 5):
+        merge_into_another(summing, "a")
+        summing.receives({1: ("a", visits)})
+        summing.run()
+        assert summing.articles("a") == [str(visits)]
+    assert summing.counts().unchanged == 1
+    assert summing.open_sums() == 0
+
+
+def test_what_is_made_anew_under_another_id_gets_all(summing: SummingExchange) -> None:
+    """The old one is gone, and the new one holds nothing of it."""
+    summing.receives({1: ("a", 3)})
+    summing.run()
+    for _ in range(2):
+        merge_into_another(summing, "a")
+        del summing.found("a").properties["articles"]
+        assert summing.counts().modified == 1
+        assert summing.articles("a") == ["3"]
+    merge_into_another(summing, "a")
+    assert summing.counts().unchanged == 1
+    assert summing.articles("a") == ["3"]
+
+
+def test_what_moves_to_one_that_holds_another_s_is_added_to_it(summing: SummingExchange) -> None:
+    """The one that it left is still there: nothing has been merged."""
+    summing.receives({1: ("a", 3), 2: ("b", 4)})
+    summing.run()
+    summing.receives({1: ("b", 3)})
+    summing.run()
+    assert summing.articles("a", "b") == [None, "3"]

@@ -105,3 +105,36 @@ def test_what_is_said_of_a_sum_alone_is_the_fate_where_nothing_else_was_written(
     summing.receives({1: ("a", 3)})
     counts = summing.counts()
     assert (counts.unchanged, counts.withheld + counts.unmatched) == (0, 1)
+
+
+def several_values(summing: SummingExchange, *mails: str) -> None:
+    """One source profile with several mail addresses, which nothing but a sum comes for."""
+    summing.goal = {**summing.goal, "mappings": [SUM]}
+    summing.theirs = [{"id": 1, "email": list(mails), "visits": "3"}]
+
+
+@pytest.mark.parametrize("links", [1, 2])
+def test_several_values_of_an_identifier_are_one_alternative(
+    silent: SummingExchange, links: int
+) -> None:
+    """Each finds one, and not the same one: the alternative is discarded, and the next is tried."""
+    silent.served.skips_nothing_to_do = True
+    several_values(silent, "a@example.org", "b@example.org")
+    if links > 1:
+        another = [{"theirs": "sports", "ours": "section"}]
+        silent.goal["links"] = [*silent.goal["links"], *another]
+        silent.their_properties = {**silent.their_properties, "sports": "SELECT!"}
+        silent.served.unique.add("section")
+        silent.theirs[0]["sports"] = "Rowing"
+        silent.found("c").properties["section"] = ["Rowing"]
+    counts = silent.counts()
+    assert silent.articles("a", "b") == [None, None]
+    assert (counts.ambiguous, counts.modified) == ((1, 0) if links == 1 else (0, 1))
+    assert silent.articles("c") == ["3" if links > 1 else None]
+
+
+def test_a_value_that_finds_nobody_leaves_the_others(silent: SummingExchange) -> None:
+    silent.served.skips_nothing_to_do = True
+    several_values(silent, "nobody@example.org", "b@example.org")
+    assert silent.counts().modified == 1
+    assert silent.articles("b") == ["3"]

@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 
 from profile_exchange.domain.entries import Entry
 from profile_exchange.domain.errors import ProtocolViolation, SourceUnavailable
 from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
+
+T = TypeVar("T")
 
 MOST_AT_ONCE = 1000
 #: The state of an entry that the tenant refuses to read: as it is, or as large as it is.
@@ -44,7 +47,8 @@ class Endurance:
 class Asking:
     """One conversation with a tenant. ``size`` is how many entries a request has for now.
 
-    ``alone`` says that the tenant has asked for less at once.
+    ``alone`` says that the tenant has asked for less at once. ``aside`` are entries that it gave no
+    answer to when they were asked about alone: they wait until the others have been asked about.
     """
 
     target: Target
@@ -52,31 +56,46 @@ class Asking:
     endurance: Endurance = field(default_factory=Endurance)
     size: int = MOST_AT_ONCE
     alone: bool = False
+    aside: set[str] = field(default_factory=set)
     _fruitless: int = 0
     _unreadable: int = 0
+    _lost_alone: int = 0
+    _answers: int = 0
+    #: How many answers had come when an entry was first in a request without one.
+    _lost_at: dict[str, int] = field(default_factory=dict)
 
-    def ask(self, entries: Mapping[str, Entry]) -> Reply:
-        """One request. Waits if it has to be followed by another.
+    def turn(self, entries: Mapping[str, T]) -> dict[str, T]:
+        """Those of the entries that the next request is for."""
+        others = ((name, each) for name, each in entries.items() if name not in self.aside)
+        return dict(islice(others, self.size)) or dict(islice(entries.items(), 1))
+
+    def ask(self, entries: Mapping[str, Entry], *, more: bool = False) -> Reply:
+        """One request. Waits if it has to be followed by another; ``more`` are not in ``entries``.
 
         Raises `SourceUnavailable` after too many in a row that were not answered, and
         `ProtocolViolation` after too many entries that the tenant refuses to read. An answer in
-        which nothing is said of the one entry asked about is, in the end, that entry's matter.
+        which nothing is said of the one entry asked about is, in the end, that entry's matter. So
+        is no answer to it alone, if the tenant has answered others since that entry was first lost.
         """
-        sent = dict(islice(entries.items(), self.size))
+        sent = self.turn(entries)
         reply = self.target.write(sent, self.objectives)
         known = {name: result for name, result in reply.results.items() if name in sent}
         if reply.verdict in _SPLIT and len(sent) == 1 and not known:
             known = {name: self._unread() for name in sent}
         elif known:
-            self._unreadable = 0
+            self._answers += 1
+            self._unreadable = self._lost_alone = 0
+            self.aside.difference_update(known)
         splits = reply.verdict in _SPLIT and len(sent) > 1
         self._fruitless = 0 if known or splits else self._fruitless + 1
-        if reply.verdict is Verdict.ANSWERED and len(sent) == 1 and self._given_up():
+        if reply.verdict is Verdict.LOST:
+            self._note_lost(sent, more=more or len(entries) > len(sent))
+        if len(sent) == 1 and self._is_its_own_matter(reply.verdict, *sent):
             self._fruitless = 0
             known = {name: Result(UNANSWERED) for name in sent}
         self._resize(reply.verdict, len(known), len(sent))
         if len(known) < len(sent) and not splits:
-            self._wait(reply)
+            self._wait(reply, is_narrowed=reply.verdict is Verdict.LOST and len(sent) > 1)
         return Reply(reply.verdict, known, reply.retry_after)
 
     def let_finish(self, ago: float | None) -> None:
@@ -94,10 +113,26 @@ class Asking:
             )
         return Result(UNREADABLE)
 
+    def _note_lost(self, sent: Collection[str], *, more: bool) -> None:
+        for name in sent:
+            self._lost_at.setdefault(name, self._answers)
+        if len(sent) == 1:
+            self._lost_alone += 1
+            if more:
+                self.aside.update(sent)
+
+    def _is_its_own_matter(self, verdict: Verdict, name: str) -> bool:
+        """Whether an entry that was asked about alone, without an answer, is given up."""
+        if not self._given_up():
+            return False
+        if verdict is Verdict.LOST:
+            return self._answers > self._lost_at[name]
+        return verdict is Verdict.ANSWERED
+
     def _resize(self, verdict: Verdict, known: int, sent: int) -> None:
         if verdict is Verdict.TOO_MANY and known:
             self.size = min(self.size, known)
-        elif verdict in {Verdict.TOO_MANY, Verdict.BUSY, Verdict.REFUSED} or (
+        elif verdict in {Verdict.TOO_MANY, Verdict.BUSY, Verdict.REFUSED, Verdict.LOST} or (
             verdict is Verdict.ANSWERED and not known
         ):
             self.size = max(1, min(self.size, sent) // 2)
@@ -108,8 +143,10 @@ class Asking:
     def _given_up(self) -> bool:
         return self._fruitless >= self.endurance.attempts
 
-    def _wait(self, reply: Reply) -> None:
-        if self._given_up():
+    def _wait(self, reply: Reply, *, is_narrowed: bool) -> None:
+        # What the tenant fails at may be one of many entries, or each of the first few alone.
+        few_alone = 0 < self._lost_alone <= self.endurance.attempts // 2
+        if self._given_up() and not is_narrowed and not few_alone:
             raise SourceUnavailable(
                 "Our tenant does not say what became of what was sent to it: what it has not "
                 "confirmed is sent again when the task is.",

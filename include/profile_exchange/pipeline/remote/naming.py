@@ -2,12 +2,13 @@
 
 The published API names a profile that was "created, updated or deleted": one that is unchanged
 may come without its id. Sums go by ids, and so the tenant is asked for it: by the identifiers that
-it was to look for. Nothing is guessed: where it finds several, or none, the sum stays unsettled.
+it was to look for. Nothing is guessed: where they find several, or none, the sum stays unsettled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, update
@@ -19,7 +20,7 @@ from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
 from profile_exchange.pipeline.ports import Result, Target
 from profile_exchange.pipeline.remote import rows
-from profile_exchange.pipeline.remote.intents import brings
+from profile_exchange.pipeline.remote.intending import brings
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_UNSETTLED
 from profile_exchange.pipeline.remote.rivals import change_state
 from profile_exchange.pipeline.runs import Run
@@ -73,12 +74,26 @@ def _unnamed(run: Run, package: IdRange, after: UUID | None) -> ColumnElement[bo
 
 
 def _found(target: Target, matching: Iterable[Alternative]) -> UUID | None:
-    """The profile that the first alternative finds that finds any, if it finds no other."""
-    for alternative in matching:
-        ids = target.find(alternative)
-        if ids:
-            return _uuid(ids[0]) if len(set(ids)) == 1 else None
+    """The profile that the first alternative finds that finds one and no other (Matching 4).
+
+    Alternatives in a row that name the same identifiers are one with several values (Matching 3).
+    """
+    named = groupby(matching, lambda some: {criterion.property for criterion in some})
+    for _, together in named:
+        ids = _ids(target, together)
+        if len(ids) == 1:
+            return _uuid(ids.pop())
     return None
+
+
+def _ids(target: Target, together: Iterable[Alternative]) -> set[str]:
+    """Those of the profiles that any of these values finds; two of them tell enough."""
+    ids: set[str] = set()
+    for alternative in together:
+        ids.update(target.find(alternative))
+        if len(ids) > 1:
+            break
+    return ids
 
 
 def _uuid(text: str) -> UUID | None:

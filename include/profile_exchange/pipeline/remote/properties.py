@@ -21,7 +21,7 @@ from profile_exchange.pipeline.ports import Holding, KnownProperty, Target
 from profile_exchange.pipeline.runs import Run, import_goal
 from profile_exchange.pipeline.targets import may_collide
 from profile_exchange.store.definitions import property_in, row_of
-from profile_exchange.store.tables import profile_property
+from profile_exchange.store.tables import contribution, profile_property, sum_intent
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,19 @@ def make_missing(database: Database, run: Run, target: Target) -> Holding:
     rows = database.execute(query).all()
     found = {row.id: target.property(row.id) for row in rows}
     missing = [row for row in rows if found[row.id] is None]
+    _forget(run, [row.id for row in missing])
     for row in missing:
         target.make_property(property_in(row))
     found |= {row.id: target.property(row.id) for row in missing}
     return Holding(frozenset(name for name, known in found.items() if known and known.holds_values))
+
+
+def _forget(run: Run, missing: Collection[str]) -> None:
+    """Forget what sums have brought to properties that are gone: what is made anew holds nothing.
+
+    For every connection, and before it is made: after a crash in between it is still missing.
+    """
+    if missing:
+        with run.engine.begin() as database:
+            for table in (contribution, sum_intent):
+                database.execute(delete(table).where(table.c.property_id.in_(missing)))

@@ -20,6 +20,7 @@ from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.creating import row_of
 from profile_exchange.pipeline.remote.outcomes import PROCESSED
 from profile_exchange.pipeline.runs import Run
+from profile_exchange.store.arrays import is_among
 
 
 def winners_over(database: Database, run: Run, package: IdRange) -> dict[UUID, UUID]:
@@ -68,13 +69,12 @@ def _supersede(database: Database, run: Run, losers: Sequence[UUID]) -> None:
 def _hand_on_creation(database: Database, run: Run, rivals: Collection[UUID]) -> None:
     """Whoever wins a profile that a rival was created as, is whom it was created for."""
     sent, fate = run.staging.sent, run.staging.fate
-    created = select(sent.c.target_id).where(
-        sent.c.profile_id.in_(rivals), sent.c.state == State.CREATED.value
-    )
+    mine = is_among(sent.c.profile_id, rivals)
+    created = select(sent.c.target_id).where(mine, sent.c.state == State.CREATED.value)
     superseded = exists().where(
         fate.c.profile_id == sent.c.profile_id, fate.c.fate == Fate.SUPERSEDED.value
     )
-    winner = and_(sent.c.profile_id.in_(rivals), sent.c.target_id.in_(created), ~superseded)
+    winner = and_(mine, sent.c.target_id.in_(created), ~superseded)
     database.execute(update(sent).where(winner).values(state=State.CREATED.value))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from profile_exchange.pipeline.ports import Result
 from profile_exchange.pipeline.remote.new_profiles import UNFIT, unfit
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.settling import settled
+from profile_exchange.store.arrays import is_among
 from profile_exchange.store.json_objects import object_of
 from profile_exchange.store.staging import COLUMN_OF
 
@@ -28,8 +30,10 @@ from profile_exchange.store.staging import COLUMN_OF
 MAX_ALTERNATIVES = 100
 
 
-def unanswered(database: Database, run: Run, package: IdRange, most: int) -> dict[str, Entry]:
-    """Entries that are not known to be done, by profile id: those never sent come first."""
+def unanswered(
+    database: Database, run: Run, package: IdRange, most: int, last: Iterable[str] = ()
+) -> dict[str, Entry]:
+    """Entries that are not known to be done, by profile id: some come ``last``."""
     mapped, sent = run.staging.mapped, run.staging.sent
     answered = exists().where(sent.c.profile_id == mapped.c.profile_id, sent.c.state.isnot(None))
     waiting = and_(
@@ -37,7 +41,8 @@ def unanswered(database: Database, run: Run, package: IdRange, most: int) -> dic
         ~settled(run.staging, mapped),
         ~answered,
     )
-    query = _rows(run).where(waiting).order_by(mapped.c.profile_id).limit(most)
+    comes_last = is_among(mapped.c.profile_id, [UUID(name) for name in last])
+    query = _rows(run).where(waiting).order_by(comes_last, mapped.c.profile_id).limit(most)
     return {str(row.profile_id): _entry(run, row) for row in database.execute(query)}
 
 
@@ -72,13 +77,22 @@ def answered(
 
 def entries_to(database: Database, run: Run, targets: dict[UUID, UUID]) -> dict[str, Entry]:
     """Entries of profiles that were answered, each to the profile of the tenant's it is."""
-    query = _rows(run).where(run.staging.mapped.c.profile_id.in_(targets))
+    query = _rows(run).where(is_among(run.staging.mapped.c.profile_id, targets))
     found = {}
     for row in database.execute(query):
         entry = _entry(run, row)
         target = str(targets[row.profile_id])
         found[str(row.profile_id)] = Entry(profile_id=target, rules=entry.rules)
     return found
+
+
+def entries_by_identifiers(
+    database: Database, run: Run, profiles: Collection[UUID]
+) -> dict[str, Entry]:
+    """Entries of profiles that are known to be there, each to whom its identifiers find."""
+    query = _rows(run).where(is_among(run.staging.mapped.c.profile_id, profiles))
+    entries = ((str(row.profile_id), _entry(run, row)) for row in database.execute(query))
+    return {name: replace(entry, creates=False, legislation=None) for name, entry in entries}
 
 
 def _rows(run: Run) -> Select[Any]:
@@ -132,10 +146,16 @@ def _rules(run: Run, row: Row[Any]) -> Iterator[Rule]:
 
 
 def _introduction(run: Run, row: Row[Any]) -> Iterator[Rule]:
-    """What came with a profile that may be about to be created."""
+    """What came with a profile that may be about to be created.
+
+    Its identifiers are those that it was looked for by, and is looked for the next time: a tenant
+    may compare them as they are.
+    """
     identifiers: dict[str, list[str]] = {}
     for pair in (pair for link in run.goal.links for pair in link):
-        identifiers.setdefault(pair.ours, []).extend(row.identifiers.get(pair.theirs, ()))
+        compared = compared_as(run, pair)
+        normal = (normalise(value, compared) for value in row.identifiers.get(pair.theirs, ()))
+        identifiers.setdefault(pair.ours, []).extend(filter(None, normal))
     told: dict[str, Sequence[str]] = {
         **identifiers,
         CONSENTED_OBJECTIVES: row.consented,

@@ -37,19 +37,20 @@ from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
 from profile_exchange.pipeline.ports import Reply, Result, Target, Verdict
 from profile_exchange.pipeline.remote.asking import UNANSWERED, UNREADABLE, Asking
+from profile_exchange.pipeline.remote.intending import hold_nothing, intend
 from profile_exchange.pipeline.remote.intents import (
     Intent,
     Key,
     drop,
     enter,
     hold_before,
-    hold_nothing,
-    intend,
     last_asked,
     mark_unsettled,
     note_asked,
     open_intents,
+    refuse,
 )
+from profile_exchange.pipeline.remote.merged import follow_merged
 from profile_exchange.pipeline.remote.outcomes import PROCESSED, SUM_REFUSED
 from profile_exchange.pipeline.runs import Run
 from profile_exchange.pipeline.sources import staged_key
@@ -81,18 +82,20 @@ def take_turn(database: Database, run: Run) -> None:
     database.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def settle_open(run: Run, asking: Asking) -> set[Key]:
+def settle_open(run: Run, asking: Asking, package: IdRange) -> set[Key]:
     """Settle what an earlier attempt, or an earlier run, left open: by reading, not by guessing.
 
-    Returns what was asked for, and is not done.
+    Returns what was asked for, and is not done. It stays open: whoever adds to it next has to know
+    that it may yet be carried out.
     """
     with run.engine.connect() as database:
-        left = open_intents(database, run)
-    asking.let_finish(last_asked(run))
-    undone = _settle_by_reading(run, asking.target, left, again=True)
-    if undone:
-        drop(run, {intent.key for intent in undone})
-    return {intent.key for intent in undone if intent.asked}
+        left = open_intents(database, run, package)
+    # What was never asked for cannot have been done: nobody has to look.
+    drop(run, {intent.key for intent in left if not intent.asked})
+    asked = [intent for intent in left if intent.asked]
+    if asked:
+        asking.let_finish(last_asked(run))
+    return {each.key for each in _settle_by_reading(run, asking.target, asked, again=True)}
 
 
 def add_up(
@@ -102,31 +105,43 @@ def add_up(
 
     ``doubtful`` is what the tenant was asked for before, without an answer.
     """
+    follow_merged(run, package, asking.target)
     with run.engine.begin() as database:
-        stuck = {intent.key for intent in open_intents(database, run)}
-        intend(database, run, package, now)
-    _read_shared(run, asking.target, stuck)
-    with run.engine.connect() as database:
-        open_now = [each for each in open_intents(database, run) if each.key not in stuck]
+        left = {intent.key for intent in open_intents(database, run, package)}
+        intend(database, run, package, now, doubtful)
+    stuck = left.difference(doubtful)
+    _read_shared(run, asking.target, package, now, stuck)
+    open_now = _to_add(run, package, stuck)
     nothing = {each.key for each in open_now if not each.difference}
     enter(run, nothing, written=False)
     _send(run, asking, [each for each in open_now if each.difference], set(doubtful))
 
 
-def _read_shared(run: Run, target: Target, stuck: Collection[Key]) -> None:
+def _to_add(run: Run, package: IdRange, stuck: Collection[Key]) -> list[Intent]:
+    with run.engine.connect() as database:
+        found = open_intents(database, run, package)
+    return [intent for intent in found if intent.own and intent.key not in stuck]
+
+
+def _read_shared(
+    run: Run, target: Target, package: IdRange, now: datetime, stuck: Collection[Key]
+) -> None:
     """Of properties that others write to as well, only reading tells what they hold before."""
     shared = {m.target for m in summed(run.goal) if m.overwrite}
     if not shared:
         return
-    with run.engine.connect() as database:
-        wanted = [i for i in open_intents(database, run) if i.property_id in shared]
-    for intent in (each for each in wanted if each.key not in stuck):
+    emptied = set()
+    for intent in _to_add(run, package, stuck):
+        if intent.property_id not in shared:
+            continue
         read = target.values(intent.target_id, [intent.property_id])
         if read is not None and not present(read.get(intent.property_id, ())):
-            hold_nothing(run, intent)
+            emptied.add(intent.key)
         else:
             holds = _number(read or {}, intent.property_id) or Decimal(0)
             hold_before(run, intent, holds)
+    if emptied:
+        hold_nothing(run, package, now, emptied)
 
 
 def _send(run: Run, asking: Asking, intents: Iterable[Intent], doubtful: set[Key]) -> None:
@@ -134,25 +149,24 @@ def _send(run: Run, asking: Asking, intents: Iterable[Intent], doubtful: set[Key
     for intent in intents:
         waiting.setdefault(str(intent.target_id), []).append(intent)
     while waiting:
-        some = dict(list(waiting.items())[: asking.size])
+        some = asking.turn(waiting)
         note_asked(run, {intent.key for each in some.values() for intent in each})
-        reply = asking.ask({name: _entry(name, each) for name, each in some.items()})
+        entries = {name: _entry(name, each) for name, each in some.items()}
+        reply = asking.ask(entries, more=len(waiting) > len(some))
+        if reply.verdict is Verdict.LOST:
+            asking.let_finish(last_asked(run))
         answered = {name: waiting.pop(name) for name in reply.results}
         _settle(run, asking.target, answered, reply.results, doubtful)
         if _may_be_done(reply):
             unknown = [waiting.pop(name) for name in some.keys() - reply.results.keys()]
-            left = _settle_unknown(run, asking, reply, chain.from_iterable(unknown))
+            left = _settle_unknown(run, asking, chain.from_iterable(unknown))
             waiting |= left
             if reply.verdict is Verdict.LOST:
                 doubtful |= {intent.key for each in left.values() for intent in each}
 
 
-def _settle_unknown(
-    run: Run, asking: Asking, reply: Reply, intents: Iterable[Intent]
-) -> dict[str, list[Intent]]:
+def _settle_unknown(run: Run, asking: Asking, intents: Iterable[Intent]) -> dict[str, list[Intent]]:
     """Find out about sums without an answer. Returns what has to be sent again, by profile."""
-    if reply.verdict is Verdict.LOST:
-        asking.let_finish(last_asked(run))
     left: dict[str, list[Intent]] = {}
     for intent in _settle_by_reading(run, asking.target, intents, again=True):
         left.setdefault(str(intent.target_id), []).append(intent)
@@ -179,7 +193,9 @@ def _settle(
     added: set[Key] = set()
     for name, result in results.items():
         intents = answered[name]
-        if any(intent.key in doubtful for intent in intents):
+        if result.state == UNANSWERED:
+            _settle_unanswered(run, target, intents, doubtful)
+        elif any(intent.key in doubtful for intent in intents):
             _settle_doubtful(run, target, intents, result)
         elif result.state == State.MODIFIED.value:
             added |= {intent.key for intent in intents}
@@ -207,14 +223,22 @@ def _confirm(run: Run, target: Target, intents: Iterable[Intent]) -> None:
             mark_unsettled(run, [intent.key])
 
 
+def _settle_unanswered(
+    run: Run, target: Target, intents: list[Intent], doubtful: Collection[Key]
+) -> None:
+    """Give up what the tenant does not answer; what may yet be carried out stays written down."""
+    left = {i.key for i in _settle_by_reading(run, target, intents, again=True)}
+    refuse(run, left, UNANSWERED)
+    drop(run, left.difference(doubtful))
+
+
 def _settle_otherwise(run: Run, target: Target, intents: list[Intent], result: Result) -> None:
-    if result.state == UNANSWERED:
-        left = _settle_by_reading(run, target, intents, again=True)
-        drop(run, {intent.key for intent in left}, UNANSWERED)
-        return
     if result.state not in _NOT_DONE:
         _settle_by_reading(run, target, intents)
         return
+    if result.state == State.NOTFOUND.value:
+        # Who is gone has taken along what was to be taken out.
+        enter(run, {intent.key for intent in intents if intent.leaves_nothing}, written=False)
     keys, about = {intent.key for intent in intents}, next(iter(result.about), "")
     if result.state in _NOT_MEANT:
         drop(run, keys, result.state, about, of=_NOTHING_WRITTEN)
@@ -252,13 +276,6 @@ def _number(read: Mapping[str, Any], property_id: str) -> Decimal | None:
         return amount(read.get(property_id, ())) or Decimal(0)
     except ValueError:
         return None
-
-
-def mark_stuck(run: Run) -> None:
-    """Say of this run's profiles that a sum of theirs is still open from an earlier one."""
-    with run.engine.connect() as database:
-        keys = {intent.key for intent in open_intents(database, run)}
-    mark_unsettled(run, keys)
 
 
 def forget_replaced(database: Database, run: Run, package: IdRange) -> None:

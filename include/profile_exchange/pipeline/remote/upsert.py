@@ -17,7 +17,7 @@ from sqlalchemy import Connection as Database
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from profile_exchange.domain.entries import Entry
+from profile_exchange.domain.entries import Entry, State
 from profile_exchange.domain.errors import FatalError
 from profile_exchange.domain.packages import IdRange
 from profile_exchange.pipeline.contributions import summed
@@ -33,7 +33,7 @@ from profile_exchange.pipeline.ports import Result, Target
 from profile_exchange.pipeline.remote import rows, sums
 from profile_exchange.pipeline.remote.asking import Asking, Endurance
 from profile_exchange.pipeline.remote.naming import name_all, understood
-from profile_exchange.pipeline.remote.outcomes import settle_answers
+from profile_exchange.pipeline.remote.outcomes import PROCESSED, settle_answers
 from profile_exchange.pipeline.remote.properties import make_missing
 from profile_exchange.pipeline.remote.rivals import winners_over
 from profile_exchange.pipeline.remote.tally import tally_of
@@ -66,12 +66,11 @@ def upsert(
         _ask_for_all(guard, run, package, asking, now)
         if summed(run.goal):
             name_all(run, package, target)
-        _write_winners_again(run, package, asking)
+        _write_winners_again(run, package, asking, now)
         if summed(run.goal):
             sums.take_turn(guard, run)
-            doubtful = sums.settle_open(run, asking)
+            doubtful = sums.settle_open(run, asking, package)
             sums.add_up(run, asking, package, now, doubtful)
-            sums.mark_stuck(run)
         return _enter(run, package, now)
 
 
@@ -99,8 +98,9 @@ def _ask_for_all(
 ) -> None:
     while True:
         with run.engine.begin() as database:
-            entries = rows.unanswered(database, run, package, asking.size)
-            _note_sent(database, run, entries, now)
+            # One more than is asked about tells that there are more.
+            entries = rows.unanswered(database, run, package, asking.size + 1, asking.aside)
+            _note_sent(database, run, asking.turn(entries), now)
         if not entries:
             return
         with _turn(guard, run, alone=asking.alone):
@@ -154,13 +154,40 @@ def _note_answers(
     database.execute(row.on_conflict_do_update(index_elements=["profile_id"], set_=told))
 
 
-def _write_winners_again(run: Run, package: IdRange, asking: Asking) -> None:
+def _write_winners_again(run: Run, package: IdRange, asking: Asking, now: datetime) -> None:
+    """By their ids; by their identifiers where the tenant takes no ids, or not theirs.
+
+    Of those that are not written in either way, the answer is their fate.
+    """
     with run.engine.begin() as database:
         winners = winners_over(database, run, package)
         waiting = rows.entries_to(database, run, winners) if winners else {}
+    results = _ask_for_each(asking, waiting)
+    untaken = {UUID(name) for name, result in results.items() if _takes_no_id(result)}
+    with run.engine.begin() as database:
+        named = rows.entries_by_identifiers(database, run, untaken) if untaken else {}
+    results |= _ask_for_each(asking, named)
+    failed = {
+        name: Result(result.state, winners[UUID(name)], result.about)
+        for name, result in results.items()
+        if result.state not in PROCESSED
+    }
+    with run.engine.begin() as database:
+        _note_answers(database, run, failed, now)
+
+
+def _takes_no_id(result: Result) -> bool:
+    unauthorized = result.state == State.UNAUTHORIZED.value
+    return unauthorized or (result.state == State.SKIPPED.value and "profileId" in result.about)
+
+
+def _ask_for_each(asking: Asking, waiting: Mapping[str, Entry]) -> dict[str, Result]:
+    results: dict[str, Result] = {}
     while waiting:
         reply = asking.ask(waiting)
         waiting = {name: e for name, e in waiting.items() if name not in reply.results}
+        results |= reply.results
+    return results
 
 
 def _enter(run: Run, package: IdRange, now: datetime) -> Written:

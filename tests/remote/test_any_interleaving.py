@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -73,6 +73,16 @@ def chapters(draw: st.DrawFn, *, refused: bool = False) -> Chapter:
 stories = st.tuples(st.lists(chapters(), max_size=2), chapters(refused=True))
 
 
+#: Three requests without an answer, of which the last is the first about the second alone.
+MANY_UNANSWERED = Chapter(
+    {1: ("a", None), 2: ("b", 1), 3: ("c", None)},
+    ["no answer, nothing done", "no answer, nothing done", "half an answer"],
+    (),
+    (),
+)
+QUIET = Chapter({1: ("a", None), 2: ("b", None), 3: ("c", None)}, (), (), ())
+
+
 def after(ledger: Ledger, received: Received) -> Ledger:
     """What profiles hold after a run, and by whom (SEMANTICS, Mapping and writing 2)."""
     found = {number: told for number, told in received.items() if told[0] in NAMES}
@@ -94,6 +104,7 @@ def after(ledger: Ledger, received: Received) -> Ledger:
     fewer(12), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(story=stories)
+@example(story=([MANY_UNANSWERED], QUIET))
 def test_the_sums_are_those_of_the_model(
     summing: SummingExchange, story: tuple[list[Chapter], Chapter]
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -63,6 +64,8 @@ class Asking:
     _answers: int = 0
     #: How many answers had come when an entry was first in a request without one.
     _lost_at: dict[str, int] = field(default_factory=dict)
+    #: How often nothing was said of an entry that was asked about alone.
+    _tries: Counter[str] = field(default_factory=Counter)
 
     def turn(self, entries: Mapping[str, T]) -> dict[str, T]:
         """Those of the entries that the next request is for."""
@@ -90,12 +93,16 @@ class Asking:
         self._fruitless = 0 if known or splits else self._fruitless + 1
         if reply.verdict is Verdict.LOST:
             self._note_lost(sent, more=more or len(entries) > len(sent))
-        if len(sent) == 1 and self._is_its_own_matter(reply.verdict, *sent):
-            self._fruitless = 0
-            known = {name: Result(UNANSWERED) for name in sent}
+        goes_on = reply.verdict is Verdict.LOST and len(sent) > 1
+        if len(sent) == 1 and not known:
+            if self._is_its_own_matter(reply.verdict, *sent):
+                self._fruitless = 0
+                known = {name: Result(UNANSWERED) for name in sent}
+            # What was not answered before was about others, too.
+            goes_on = reply.verdict is Verdict.ANSWERED
         self._resize(reply.verdict, len(known), len(sent))
         if len(known) < len(sent) and not splits:
-            self._wait(reply, is_narrowed=reply.verdict is Verdict.LOST and len(sent) > 1)
+            self._wait(reply, goes_on=goes_on)
         return Reply(reply.verdict, known, reply.retry_after)
 
     def let_finish(self, ago: float | None) -> None:
@@ -123,11 +130,12 @@ class Asking:
 
     def _is_its_own_matter(self, verdict: Verdict, name: str) -> bool:
         """Whether an entry that was asked about alone, without an answer, is given up."""
-        if not self._given_up():
+        if verdict not in {Verdict.ANSWERED, Verdict.LOST}:
             return False
-        if verdict is Verdict.LOST:
-            return self._answers > self._lost_at[name]
-        return verdict is Verdict.ANSWERED
+        self._tries[name] += 1
+        if self._tries[name] < self.endurance.attempts:
+            return False
+        return verdict is Verdict.ANSWERED or self._answers > self._lost_at[name]
 
     def _resize(self, verdict: Verdict, known: int, sent: int) -> None:
         if verdict is Verdict.TOO_MANY and known:
@@ -143,10 +151,10 @@ class Asking:
     def _given_up(self) -> bool:
         return self._fruitless >= self.endurance.attempts
 
-    def _wait(self, reply: Reply, *, is_narrowed: bool) -> None:
+    def _wait(self, reply: Reply, *, goes_on: bool) -> None:
         # What the tenant fails at may be one of many entries, or each of the first few alone.
         few_alone = 0 < self._lost_alone <= self.endurance.attempts // 2
-        if self._given_up() and not is_narrowed and not few_alone:
+        if self._given_up() and not goes_on and not few_alone:
             raise SourceUnavailable(
                 "Our tenant does not say what became of what was sent to it: what it has not "
                 "confirmed is sent again when the task is.",

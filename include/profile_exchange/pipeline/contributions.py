@@ -88,7 +88,7 @@ def held(
     ledger = tables.contribution
     entries = (
         select(ledger.c.target_id, ledger.c.source_id, ledger.c.amount)
-        .where(_is_of(run, mapping, ledger))
+        .where(is_of(run, mapping, ledger))
         .cte()
     )
     if few:
@@ -109,7 +109,8 @@ def has_few(database: Database, run: Run) -> bool:
     return bool(database.execute(select(func.count() < _FEW).select_from(mine.subquery())).scalar())
 
 
-def _is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElement[bool]:
+def is_of(run: Run, mapping: PropertyMapping, ledger: FromClause) -> ColumnElement[bool]:
+    """Whether entries of the ledger are of one mapping of a connection."""
     return and_(
         ledger.c.connection == run.connection.id,
         ledger.c.property_id == mapping.target,
@@ -135,7 +136,7 @@ def remember(database: Database, run: Run, package: IdRange, *, few: bool) -> No
     for mapping in summed(run.goal):
         # A first run need not look for what is there already: that takes twice as long. No other
         # package has these profiles of ours, and no other run is at work.
-        known = exists().where(_is_of(run, mapping, tables.contribution))
+        known = exists().where(is_of(run, mapping, tables.contribution))
         some_known = bool(database.execute(select(known)).scalar_one())
         changed = _changed(run, package, mapping, few=few, some_known=some_known)
         database.execute(changed)
@@ -249,7 +250,7 @@ def _left(
     return (
         select(ledger.c.target_id)
         .join_from(ledger, profile, profile.c.id == ledger.c.target_id)
-        .where(_is_of(run, mapping, ledger), _in(package, ledger.c.source_id))
+        .where(is_of(run, mapping, ledger), _in(package, ledger.c.source_id))
         .where(_is_elsewhere(run, ledger))
         .where(allowed(run, profile, objectives))
         .where(total_fits(total, run.plan.targets[mapping.target]))
@@ -279,7 +280,7 @@ def _taken_out(run: Run, left: Select[Any], mapping: PropertyMapping, now: datet
     rows = left.cte("left_behind")
     gone = (
         delete(ledger)
-        .where(_is_of(run, mapping, ledger), ledger.c.target_id == rows.c.target_id)
+        .where(is_of(run, mapping, ledger), ledger.c.target_id == rows.c.target_id)
         .returning(ledger.c.target_id, ledger.c.amount)
         .cte("gone")
     )

@@ -59,7 +59,7 @@ def gate(run: Run, profiles_per_part: int, max_parts: int) -> Admission:
         _check_everybody_is_accounted_for(database, run, received, sum(settled_as.values()))
         planned = _forecast(database, run, received)
         rejected = planned.counts.rejected if planned else rejected + _rejected_to_come(run)
-        figures = _figures(database, run, Admission(received, mapped, rejected, (), planned))
+        figures = _figures(database, run, received, rejected, planned)
         stopped_by = _stopped_before(database, run) or exceeded(run.goal.limits, figures)
         if stopped_by and not run.preview:
             raise LimitExceeded(stopped_by)
@@ -217,14 +217,16 @@ def _mapped(database: Database, run: Run) -> int:
     return int(database.execute(query).scalar_one())
 
 
-def _figures(database: Database, run: Run, found: Admission) -> Figures:
+def _figures(
+    database: Database, run: Run, received: int, rejected: int, planned: Forecast | None
+) -> Figures:
     last = _last_complete(database, run)
     only_changes = run.plan.pull.changed_since is not None
     return Figures(
-        found.received,
-        found.rejected,
+        received,
+        rejected,
         None if only_changes else last,
-        found.forecast,
+        planned,
         run.preview,
         last if only_changes else None,
     )

@@ -179,8 +179,7 @@ def _kind_of_run(dag: AirflowDag | None, failed_checks: Collection[str], run: Gl
         return "failed"
     if run.preview:
         return "preview"
-    # A run that was killed has not said so, and may not have been closed on record yet. While one
-    # is going and another waits, Airflow names the one that waits.
+    # A run that was killed has not said so, and may not have been closed on record yet.
     lost = run.state == "running" and not (dag and dag.going)
     return "failed" if lost else run.state
 

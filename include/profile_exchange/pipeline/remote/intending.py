@@ -32,7 +32,7 @@ from profile_exchange.domain.connection import PropertyMapping, Restriction
 from profile_exchange.domain.entries import State
 from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.packages import IdRange
-from profile_exchange.pipeline.contributions import held, summed
+from profile_exchange.pipeline.contributions import held, is_of, summed
 from profile_exchange.pipeline.creating import row_of
 from profile_exchange.pipeline.merging import brought
 from profile_exchange.pipeline.remote.intents import Key, is_about
@@ -179,9 +179,7 @@ def _intend_to_take_out(
         _held_in_all(run, mapping.target, ledger.c.target_id),
         literal(now),
     ).where(
-        ledger.c.connection == run.connection.id,
-        ledger.c.property_id == mapping.target,
-        ledger.c.source_property == mapping.label,
+        is_of(run, mapping, ledger),
         ledger.c.source_id.between(package.first, package.last),
         or_(superseded, moved),
         ~taken_over,

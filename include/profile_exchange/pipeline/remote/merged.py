@@ -17,7 +17,7 @@ from profile_exchange.domain.connection import PropertyMapping
 from profile_exchange.domain.fates import Fate
 from profile_exchange.domain.merging import present
 from profile_exchange.domain.packages import IdRange
-from profile_exchange.pipeline.contributions import summed
+from profile_exchange.pipeline.contributions import is_of, summed
 from profile_exchange.pipeline.ports import Target
 from profile_exchange.pipeline.remote.outcomes import PROCESSED
 from profile_exchange.pipeline.runs import Run
@@ -63,7 +63,7 @@ def _elsewhere(run: Run, package: IdRange, mapping: PropertyMapping) -> Select[A
     return (
         select(ledger.c.target_id, sent.c.target_id)
         .join_from(ledger, sent, sent.c.profile_id == ledger.c.source_id)
-        .where(_of(run, mapping, ledger), sent.c.target_id != ledger.c.target_id)
+        .where(is_of(run, mapping, ledger), sent.c.target_id != ledger.c.target_id)
         .where(sent.c.profile_id.between(package.first, package.last))
         .where(sent.c.state.in_(PROCESSED), ~superseded)
         .where(~_known(run, mapping, sent.c.target_id))
@@ -73,19 +73,11 @@ def _elsewhere(run: Run, package: IdRange, mapping: PropertyMapping) -> Select[A
 def _known(run: Run, mapping: PropertyMapping, target_id: Any) -> ColumnElement[bool]:
     """Whether something is known to have come to a profile's property."""
     there = contribution.alias("there")
-    return exists().where(_of(run, mapping, there), there.c.target_id == target_id)
+    return exists().where(is_of(run, mapping, there), there.c.target_id == target_id)
 
 
 def _entry(run: Run, mapping: PropertyMapping, target_id: UUID) -> ColumnElement[bool]:
-    return and_(_of(run, mapping, contribution), contribution.c.target_id == target_id)
-
-
-def _of(run: Run, mapping: PropertyMapping, ledger: Any) -> ColumnElement[bool]:
-    return and_(
-        ledger.c.connection == run.connection.id,
-        ledger.c.property_id == mapping.target,
-        ledger.c.source_property == mapping.label,
-    )
+    return and_(is_of(run, mapping, contribution), contribution.c.target_id == target_id)
 
 
 def _holds(target: Target, profile_id: UUID, name: str) -> bool:

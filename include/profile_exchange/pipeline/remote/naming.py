@@ -17,7 +17,7 @@ from sqlalchemy import Connection as Database
 from profile_exchange.domain.connection import PropertyMapping
 from profile_exchange.domain.entries import Alternative, Entry, State
 from profile_exchange.domain.packages import IdRange
-from profile_exchange.pipeline.contributions import summed
+from profile_exchange.pipeline.contributions import is_of, summed
 from profile_exchange.pipeline.ports import Result, Target
 from profile_exchange.pipeline.remote import rows
 from profile_exchange.pipeline.remote.intending import brings
@@ -115,10 +115,7 @@ def _has_a_sum(run: Run, package: IdRange, mapping: PropertyMapping) -> ColumnEl
     """The profiles of a package that are not named, and bring a sum or have brought one."""
     sent, mapped, ledger = run.staging.sent, run.staging.mapped, contribution
     brought_before = exists().where(
-        ledger.c.connection == run.connection.id,
-        ledger.c.property_id == mapping.target,
-        ledger.c.source_property == mapping.label,
-        ledger.c.source_id == sent.c.profile_id,
+        is_of(run, mapping, ledger), ledger.c.source_id == sent.c.profile_id
     )
     is_new = sent.c.state == State.CREATED.value
     brings_now = brings(mapped.c.sums, is_new, mapping).isnot(None)

@@ -59,15 +59,15 @@ ATTEMPTS = 12
 WITHIN = 45.0
 
 
-def until_when() -> float:
-    """When a request that is here now has to be written, by the monotonic clock."""
-    return time.monotonic() + WITHIN
-
-
 #: What was done to a profile, whose id the published API tells.
 _DONE = frozenset({State.CREATED, State.MODIFIED})
 #: Whoever came in: to be written, or so already.
 _RECEIVED = _DONE | {State.UNCHANGED}
+
+
+def until_when() -> float:
+    """When a request that is here now has to be written, by the monotonic clock."""
+    return time.monotonic() + WITHIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +214,8 @@ def _write_round(
             outcomes[number] = refused
             continue
         staged = StagedEntry(number, match.target_id or uuid4(), entry.segment)
+        if is_new:
+            introduce(staged, entry, taken_on, terms)
         rules[is_new] |= _stage(staged, entry, terms, is_new=is_new)
         (new if is_new else existing).append(staged)
     outcomes |= change(database, existing, rules[False], terms, now)
@@ -225,8 +227,6 @@ def _stage(
     staged: StagedEntry, entry: Entry, terms: Terms, *, is_new: bool
 ) -> set[tuple[str, Strategy]]:
     """Take what applies of an entry into its row; returns the properties and strategies."""
-    if is_new:
-        introduce(staged, entry, terms)
     applied = set()
     for rule in entry.rules:
         if rule.applies(is_new=is_new) and not only_new(rule, terms):

@@ -32,13 +32,12 @@ def looked_for(entry: Entry, terms: Terms) -> Identifiers:
     return found
 
 
-def introduce(staged: StagedEntry, entry: Entry, terms: Terms) -> None:
+def introduce(staged: StagedEntry, entry: Entry, by: Identifiers, terms: Terms) -> None:
     """Take what makes a new profile of an entry into its row.
 
-    The values that it was looked for by stay, whatever the rules say: sent again, the same entry
-    has to find whom it created.
+    The values ``by`` which it was looked for stay, whatever the rules say: sent again, the same
+    entry has to find whom it created.
     """
-    by = looked_for(entry, terms)
     staged.identifiers = dict(by)
     staged.privacy_legislation = entry.legislation
     for rule in entry.rules:
